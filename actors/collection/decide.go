@@ -1,0 +1,231 @@
+package collection
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"concord/actors/collection/collectionpb"
+	"concord/actors/entity"
+	"concord/actors/jsonvalue"
+	"concord/actors/problem"
+	"concord/persistence"
+)
+
+// Behavior is the collection kind under its limits.
+type Behavior struct{ Limits Limits }
+
+var _ entity.Behavior[State, Command, Event] = Behavior{}
+
+// FormatJSON and FormatMARC are the formats of a collection's documents.
+const (
+	FormatJSON = "json"
+	FormatMARC = "marc"
+)
+
+// Kind is the stored number of the kind.
+func (Behavior) Kind() persistence.Kind { return persistence.KindCollection }
+
+// Wants names the parts that the command touches: with their bodies where the outcome depends on them.
+func (Behavior) Wants(s State, c Command, known entity.Facts) []entity.Want {
+	switch c := c.(type) {
+	case *Write:
+		return wantsOfWrite(s, c, known)
+	case *Revert:
+		if _, _, ok := known.Was(); !ok && s.Exists && c.To > 0 && c.To < s.Version {
+			return []entity.Want{{Was: c.To}}
+		}
+	case *Delete:
+	}
+	return nil
+}
+
+func wantsOfWrite(s State, c *Write, known entity.Facts) []entity.Want {
+	var wants []entity.Want
+	all, haveAll := known.All()
+	if c.ReplaceDocuments && !haveAll {
+		wants = append(wants, entity.Want{All: true})
+	}
+	for i := range c.Changes {
+		ch := &c.Changes[i]
+		// The metadata's old body tells which members a change wrote.
+		body := ch.Op == OpMerge || ch.Op == OpPatch || ch.Part == MetadataPart
+		fact, ok := known.Part(ch.Part, false)
+		if !ok && haveAll && ch.Part != MetadataPart {
+			fact, ok = all[ch.Part], true
+		}
+		if ok && ch.Op == OpPut && fact.Exists && hashOf(fact) == ch.Hash {
+			body = true // equal for all we know: compare
+		}
+		if _, have := known.Part(ch.Part, body); (!ok || body) && !have {
+			wants = append(wants, entity.Want{Part: ch.Part, Body: body})
+		}
+	}
+	if c.Moves != nil {
+		for _, part := range c.Moves.Parts {
+			if _, ok := known.Part(part, true); !ok {
+				wants = append(wants, entity.Want{Part: part, Body: true})
+			}
+		}
+	}
+	return wants
+}
+
+// Decide judges the command and says what follows from it.
+func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) ([]Event, error) {
+	switch c := c.(type) {
+	case *Write:
+		return b.write(s, c, f)
+	case *Delete:
+		if !s.Live() {
+			return nil, missing()
+		}
+		if err := c.check(s); err != nil {
+			return nil, err
+		}
+		if c.Base != nil && *c.Base != s.Version {
+			return nil, conflict(s, *c.Base, []Stale{{Path: "", Version: s.Version}})
+		}
+		return []Event{&Deleted{}}, nil
+	case *Revert:
+		return b.revert(s, c, f)
+	default:
+		panic(fmt.Sprintf("collection: unknown command %T", c))
+	}
+}
+
+// write is a put or a patch: preconditions, staleness part by part, the new contents, the limits.
+func (b Behavior) write(s State, c *Write, f entity.Facts) ([]Event, error) {
+	if err := c.check(s); err != nil {
+		return nil, err
+	}
+	if c.Policy != "" {
+		return nil, problem.At("/policy", "policy %q is not offered by this collection", c.Policy)
+	}
+	if !s.Live() && !c.Create {
+		return nil, missing()
+	}
+	if err := c.fits(s); err != nil {
+		return nil, err
+	}
+	d := newDraft(s, f)
+	d.replace = c.ReplaceDocuments
+	if err := d.stale(c); err != nil {
+		return nil, err
+	}
+	if err := d.change(c, b.Limits); err != nil {
+		return nil, err
+	}
+	return b.event(s, c, d)
+}
+
+// event is what the draft comes to: nothing, if nothing differs.
+func (b Behavior) event(s State, c *Write, d *draft) ([]Event, error) {
+	parts := d.contents()
+	if len(parts) == 0 && s.Live() {
+		return nil, nil
+	}
+	if err := b.Limits.check(parts); err != nil {
+		return nil, err
+	}
+	e := &Saved{Parts: parts, After: s, Created: !s.Live()}
+	if e.Created {
+		e.After = State{Format: c.Format, Type: c.Type, DocumentsVersion: s.DocumentsVersion}
+		if e.After.Format == "" {
+			e.After.Format = FormatJSON
+		}
+	}
+	e.After.Documents, e.Documented = d.count(e.After.Documents, parts)
+	if i := slices.IndexFunc(parts, func(p entity.Content) bool { return p.ID == MetadataPart }); i >= 0 {
+		e.Blame = d.blame(parts[i].Body)
+	}
+	return []Event{e}, nil
+}
+
+// check judges the preconditions on the collection as a whole.
+func (p *Preconditions) check(s State) error {
+	switch {
+	case p.IfNoneMatch && s.Live():
+		return problem.New(problem.PreconditionFailed, "the collection exists, at version %d", s.Version).
+			With("currentVersion", s.Version)
+	case p.IfExists && !s.Live():
+		return problem.New(problem.PreconditionFailed, "there is no such collection")
+	case len(p.IfMatch) > 0 && (!s.Live() || !slices.Contains(p.IfMatch, s.Version)):
+		return problem.New(problem.PreconditionFailed, "the newest version is %d", s.Version).
+			With("currentVersion", s.Version)
+	}
+	return nil
+}
+
+// fits refuses what cannot change after the creation.
+func (c *Write) fits(s State) error {
+	if !s.Live() {
+		return nil
+	}
+	if c.Format != "" && c.Format != s.Format {
+		return problem.At("/format", "the format is fixed at creation: it is %q", s.Format)
+	}
+	if c.Type != "" && c.Type != s.Type {
+		return problem.At("/type", "the type is fixed at creation: it is %q", s.Type)
+	}
+	return nil
+}
+
+// check holds the contents against the limits.
+func (l Limits) check(parts []entity.Content) error {
+	total := 0
+	for i := range parts {
+		p := &parts[i]
+		total += p.Size
+		if p.ID == MetadataPart && p.Size > l.MetadataMaxBytes {
+			return tooLarge("/metadata", p.Size, l.MetadataMaxBytes)
+		}
+		if p.ID != MetadataPart && p.Size > l.DocumentMaxBytes {
+			return tooLarge("/documents/"+jsonvalue.Pointer{p.ID}.String()[1:], p.Size, l.DocumentMaxBytes)
+		}
+	}
+	if len(parts) > l.VersionMaxParts {
+		return problem.New(problem.TooLarge, "one version changes at most %d documents, this one %d: split it",
+			l.VersionMaxParts, len(parts)).With("limit", l.VersionMaxParts)
+	}
+	if total > l.VersionMaxBytes {
+		return tooLarge("", total, l.VersionMaxBytes)
+	}
+	return nil
+}
+
+func tooLarge(path string, size, limit int) error {
+	p := problem.New(problem.TooLarge, "%d bytes where %d are the limit", size, limit).With("limit", limit)
+	p.Errors = []problem.FieldError{{Path: path, Message: fmt.Sprintf("%d bytes, the limit is %d", size, limit)}}
+	return p
+}
+
+func missing() error { return problem.New(problem.NotFound, "there is no such collection") }
+
+// Stale is one part that changed since the base.
+type Stale struct {
+	Path    string `json:"path"`
+	Kind    string `json:"kind,omitempty"`
+	Base    uint64 `json:"baseVersion"`
+	Version uint64 `json:"version"`
+	By      string `json:"changedBy,omitempty"`
+}
+
+func conflict(s State, base uint64, stale []Stale) error {
+	p := problem.New(problem.VersionConflict, "version %d is not the newest: it is %d", base, s.Version)
+	return p.With("baseVersion", base).With("currentVersion", s.Version).With("conflicts", stale)
+}
+
+func infoOf(f entity.Fact) *collectionpb.PartInfo {
+	var info collectionpb.PartInfo
+	// The store has checked the bytes; an unreadable one differs from any hash, which is safe.
+	_ = proto.Unmarshal(f.Info, &info)
+	return &info
+}
+
+func hashOf(f entity.Fact) uint64 { return infoOf(f).GetHash() }
+
+// TimerFired is never called: a collection has no timers yet.
+func (Behavior) TimerFired(string, time.Time) Command { return nil }

@@ -1,0 +1,296 @@
+package collection
+
+import (
+	"slices"
+	"strings"
+
+	"concord/actors/entity"
+	"concord/actors/jsonvalue"
+	"concord/actors/problem"
+)
+
+// draft is the content as a command would leave it, over the content as it is.
+type draft struct {
+	state   State
+	facts   entity.Facts
+	replace bool
+	parts   map[string]*newPart
+	order   []string // of first change
+}
+
+// newPart is a part that the command has touched.
+type newPart struct {
+	old     entity.Fact // as it is; not existing if it belongs to an earlier life of the collection
+	value   *jsonvalue.Value
+	body    []byte // the accepted bytes; nil: value's
+	hash    uint64
+	removed bool
+}
+
+func newDraft(s State, f entity.Facts) *draft {
+	return &draft{state: s, facts: f, parts: make(map[string]*newPart)}
+}
+
+// current is the part as it is: a part that the collection's earlier life left behind is not there.
+func (d *draft) current(id string) entity.Fact {
+	fact, ok := d.facts.Part(id, false)
+	if all, have := d.facts.All(); !ok && have {
+		fact = all[id]
+	}
+	if !d.state.Live() || fact.Version < d.state.Born {
+		return entity.Fact{}
+	}
+	return fact
+}
+
+// part is the working copy of a part.
+func (d *draft) part(id string) *newPart {
+	if p, ok := d.parts[id]; ok {
+		return p
+	}
+	old := d.current(id)
+	p := &newPart{old: old, body: old.Body, removed: !old.Exists}
+	if old.Exists {
+		p.hash = hashOf(old)
+	}
+	d.parts[id] = p
+	d.order = append(d.order, id)
+	return p
+}
+
+// tree is the working copy as a value; nil if the part is not there.
+func (p *newPart) tree() (*jsonvalue.Value, error) {
+	if p.removed || p.value != nil {
+		return p.value, nil
+	}
+	v, err := jsonvalue.Parse(p.body)
+	p.value = v
+	return v, err
+}
+
+func (p *newPart) set(v *jsonvalue.Value) {
+	p.value, p.body, p.removed, p.hash = v, nil, false, uint64(v.Hash())
+}
+
+func (p *newPart) remove() { p.value, p.body, p.removed, p.hash = nil, nil, true, 0 }
+
+// stale compares the bases with the parts that the command touches, and names all that changed since.
+func (d *draft) stale(c *Write) error {
+	var found []Stale
+	var base uint64
+	judge := func(path string, version uint64, by string, given *uint64) {
+		switch {
+		case given == nil:
+		case *given > d.state.Version, *given < version, *given < d.state.Born && d.state.Exists:
+			found = append(found, Stale{Path: path, Base: *given, Version: max(version, d.state.Born), By: by})
+			base = *given
+		}
+	}
+	if c.ReplaceDocuments {
+		judge("/documents", d.state.DocumentsVersion, "", c.Base)
+	}
+	for i := range c.Changes {
+		ch := &c.Changes[i]
+		given := ch.Base
+		if given == nil {
+			given = c.Base
+		}
+		if given == nil || c.ReplaceDocuments && ch.Part != MetadataPart && ch.Base == nil {
+			continue
+		}
+		fact, _ := d.facts.Part(ch.Part, false) // of an earlier life, too: deleted since is changed since
+		judge(pathOf(ch.Part), fact.Version, infoOf(fact).GetPrincipal(), given)
+	}
+	if c.Moves != nil && c.Base != nil {
+		for _, part := range c.Moves.Parts {
+			fact, _ := d.facts.Part(part, false)
+			judge(pathOf(part), fact.Version, infoOf(fact).GetPrincipal(), c.Base)
+		}
+	}
+	if len(found) == 0 && d.state.Deleted && c.Base != nil {
+		judge("", d.state.Version, "", c.Base) // a stale write never brings it back
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	slices.SortFunc(found, func(a, b Stale) int { return strings.Compare(a.Path, b.Path) })
+	return conflict(d.state, base, found)
+}
+
+func pathOf(part string) string {
+	if part == MetadataPart {
+		return "/metadata"
+	}
+	return jsonvalue.Pointer{"documents", part}.String()
+}
+
+// change applies the changes in their order.
+func (d *draft) change(c *Write, l Limits) error {
+	if c.ReplaceDocuments {
+		all, _ := d.facts.All()
+		for id := range all {
+			if p := d.part(id); !p.removed {
+				p.remove()
+			}
+		}
+	}
+	for i := range c.Changes {
+		if err := d.apply(&c.Changes[i], l); err != nil {
+			return err
+		}
+	}
+	if c.Moves != nil {
+		return d.applyAcross(c.Moves, l)
+	}
+	return nil
+}
+
+func (d *draft) apply(ch *Change, l Limits) error {
+	p := d.part(ch.Part)
+	if err := ch.check(p, d.state); err != nil {
+		return err
+	}
+	switch ch.Op {
+	case OpPut:
+		p.value, p.body, p.hash, p.removed = nil, ch.Body, ch.Hash, false
+	case OpRemove:
+		if p.removed {
+			return problem.New(problem.NotFound, "there is no document %q", ch.Part)
+		}
+		p.remove()
+	case OpRemoveIfThere:
+		p.remove()
+	case OpMerge:
+		return d.merge(p, ch)
+	case OpPatch:
+		return d.patch(p, ch, l)
+	}
+	return nil
+}
+
+// check judges the conditions on the one document.
+func (ch *Change) check(p *newPart, s State) error {
+	unchangedSince := func(v uint64) bool { return p.old.Version <= v && v <= s.Version }
+	switch {
+	case ch.IfNoneMatch && p.old.Exists:
+		return problem.New(problem.PreconditionFailed, "the document exists, since version %d", p.old.Version).
+			With("currentVersion", p.old.Version)
+	case ch.IfExists && !p.old.Exists:
+		return problem.New(problem.PreconditionFailed, "there is no such document")
+	case len(ch.IfMatch) > 0 && (!p.old.Exists || !slices.ContainsFunc(ch.IfMatch, unchangedSince)):
+		return problem.New(problem.PreconditionFailed, "the document changed at version %d", p.old.Version).
+			With("currentVersion", p.old.Version)
+	}
+	return nil
+}
+
+func (d *draft) merge(p *newPart, ch *Change) error {
+	v, err := p.tree()
+	if err != nil {
+		return err
+	}
+	merged := jsonvalue.MergePatch(v, ch.Merge)
+	if ch.Part == MetadataPart && merged.Kind() != jsonvalue.Object {
+		return problem.At(ch.Path, "the metadata is an object")
+	}
+	p.set(merged)
+	return nil
+}
+
+func (d *draft) patch(p *newPart, ch *Change, l Limits) error {
+	v, err := p.tree()
+	if err != nil {
+		return err
+	}
+	if v == nil && ch.Part != MetadataPart {
+		return problem.New(problem.NotFound, "there is no document %q to patch", ch.Part)
+	}
+	if v == nil {
+		v = jsonvalue.NewObject()
+	}
+	patched, err := ch.Patch.Apply(v, patchLimits(l))
+	if err != nil {
+		return patchProblem(ch.Path, err)
+	}
+	if ch.Part == MetadataPart && patched.Kind() != jsonvalue.Object {
+		return problem.At(ch.Path, "the metadata is an object")
+	}
+	p.set(patched)
+	return nil
+}
+
+// contents are the parts that differ from what they were, in order of their ids.
+func (d *draft) contents() []entity.Content {
+	var contents []entity.Content
+	for _, id := range slices.Sorted(slices.Values(d.order)) {
+		p := d.parts[id]
+		switch {
+		case p.removed && !p.old.Exists:
+		case p.removed:
+			contents = append(contents, entity.Content{ID: id, Removed: true})
+		case p.same():
+		default:
+			if p.body == nil {
+				p.body = p.value.Text()
+			}
+			contents = append(contents, entity.Content{ID: id, Hash: p.hash, Size: len(p.body), Body: p.body})
+		}
+	}
+	return contents
+}
+
+// same compares by value. Different hashes settle it; equal ones do not.
+func (p *newPart) same() bool {
+	if !p.old.Exists || hashOf(p.old) != p.hash {
+		return false
+	}
+	if p.body == nil {
+		p.body = p.value.Text()
+	}
+	equal, err := jsonvalue.EqualText(p.old.Body, p.body)
+	return err == nil && equal
+}
+
+// count is how many documents live after the parts are written.
+func (d *draft) count(before uint64, parts []entity.Content) (after uint64, documented bool) {
+	after = before
+	for i := range parts {
+		if parts[i].ID == MetadataPart {
+			continue
+		}
+		documented = true
+		existed := d.parts[parts[i].ID].old.Exists
+		switch {
+		case parts[i].Removed:
+			after--
+		case !existed:
+			after++
+		}
+	}
+	return after, documented
+}
+
+// blame names who wrote each top-level member of the new metadata: the command, or whoever wrote it before.
+func (d *draft) blame(body []byte) []MemberChange {
+	old := d.current(MetadataPart)
+	before := make(map[string]MemberChange)
+	for _, m := range decodeBlame(infoOf(old).GetBlame()) {
+		before[m.Name] = m
+	}
+	oldTree, _ := jsonvalue.Parse(old.Body)
+	newTree, err := jsonvalue.Parse(body)
+	if err != nil {
+		return nil
+	}
+	var blame []MemberChange
+	for _, m := range newTree.Members() {
+		change := MemberChange{Name: m.Name}
+		if oldTree != nil {
+			if was, ok := oldTree.Get(m.Name); ok && jsonvalue.Equal(was, m.Value) {
+				change = before[m.Name]
+			}
+		}
+		blame = append(blame, change)
+	}
+	return blame
+}

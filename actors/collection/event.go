@@ -1,0 +1,215 @@
+package collection
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"concord/actors/collection/collectionpb"
+	"concord/actors/entity"
+)
+
+// Stored names of the events; never reused.
+const (
+	TypeSaved   = "collection.saved"
+	TypeDeleted = "collection.deleted"
+)
+
+// State is what a collection knows of itself.
+type State struct {
+	Exists           bool // it was created once; it may be deleted since
+	Deleted          bool
+	Format, Type     string
+	Version          uint64
+	Born             uint64 // version that created it: parts of older versions are not its own
+	Documents        uint64
+	DocumentsVersion uint64 // version that last wrote or removed any document
+	Created          time.Time
+}
+
+// Live says that there is a collection.
+func (s State) Live() bool { return s.Exists && !s.Deleted }
+
+// Event is a sealed set: Saved, Deleted.
+type Event interface{ event() }
+
+// Saved says that the content has changed.
+type Saved struct {
+	Parts      []entity.Content // in order of their ids
+	After      State            // without Version, DocumentsVersion, Born and Created where those are the event's own
+	Created    bool
+	Documented bool           // a document was written or removed
+	Blame      []MemberChange // of the metadata, if it was written
+	RevertedTo uint64
+}
+
+// Deleted says that the collection is gone; its history is not.
+type Deleted struct{}
+
+func (*Saved) event()   {}
+func (*Deleted) event() {}
+
+// MemberChange is a top-level member of the metadata. One that this event writes has no Version yet.
+type MemberChange struct {
+	Name      string
+	Version   uint64
+	Time      time.Time
+	Principal string
+}
+
+// Evolve is the state after the event.
+func (Behavior) Evolve(s State, e Event, at entity.Stamp) State {
+	switch e := e.(type) {
+	case *Saved:
+		after := e.After
+		after.Exists, after.Deleted, after.Version = true, false, at.Version
+		if e.Created {
+			after.Born, after.Created = at.Version, at.Time
+		}
+		if e.Documented {
+			after.DocumentsVersion = at.Version
+		}
+		return after
+	case *Deleted:
+		s.Deleted, s.Version, s.Documents, s.DocumentsVersion = true, at.Version, 0, at.Version
+		return s
+	default:
+		panic(fmt.Sprintf("collection: unknown event %T", e))
+	}
+}
+
+// Project says what stands beside the event: the facts of each part that it wrote.
+func (Behavior) Project(_ State, e Event, at entity.Stamp) entity.Projection {
+	saved, ok := e.(*Saved)
+	if !ok {
+		return entity.Projection{}
+	}
+	parts := make([]entity.PartInfo, len(saved.Parts))
+	for i := range saved.Parts {
+		c := &saved.Parts[i]
+		info := &collectionpb.PartInfo{Hash: c.Hash, Size: uint32(c.Size), Time: at.Time.UnixMicro(), Principal: at.Principal}
+		if c.ID == MetadataPart {
+			info.Blame = encodeBlame(saved.Blame, at)
+		}
+		parts[i] = entity.PartInfo{ID: c.ID, Removed: c.Removed, Info: marshal(info)}
+	}
+	return entity.Projection{Parts: parts}
+}
+
+// encodeBlame gives the members that the event writes its version.
+func encodeBlame(blame []MemberChange, at entity.Stamp) []*collectionpb.Member {
+	members := make([]*collectionpb.Member, len(blame))
+	for i, b := range blame {
+		if b.Version == 0 {
+			b.Version, b.Time, b.Principal = at.Version, at.Time, at.Principal
+		}
+		members[i] = &collectionpb.Member{Name: b.Name, Version: b.Version, Time: b.Time.UnixMicro(), Principal: b.Principal}
+	}
+	return members
+}
+
+func decodeBlame(members []*collectionpb.Member) []MemberChange {
+	blame := make([]MemberChange, len(members))
+	for i, m := range members {
+		blame[i] = MemberChange{Name: m.GetName(), Version: m.GetVersion(), Principal: m.GetPrincipal()}
+		if m.GetTime() != 0 {
+			blame[i].Time = time.UnixMicro(m.GetTime()).UTC()
+		}
+	}
+	return blame
+}
+
+// EncodeState is the stored form of the state.
+func (Behavior) EncodeState(s State) []byte {
+	if !s.Exists {
+		return nil
+	}
+	m := stateMessage(s)
+	m.Version = s.Version
+	return marshal(m)
+}
+
+func stateMessage(s State) *collectionpb.State {
+	m := &collectionpb.State{Format: s.Format, Type: s.Type, Deleted: s.Deleted, Born: s.Born,
+		Documents: s.Documents, DocumentsVersion: s.DocumentsVersion}
+	if !s.Created.IsZero() {
+		m.Created = s.Created.UnixMicro()
+	}
+	return m
+}
+
+func stateOf(m *collectionpb.State) State {
+	s := State{Exists: true, Version: m.GetVersion(), Format: m.GetFormat(), Type: m.GetType(), Deleted: m.GetDeleted(), Born: m.GetBorn(),
+		Documents: m.GetDocuments(), DocumentsVersion: m.GetDocumentsVersion()}
+	if m.GetCreated() != 0 {
+		s.Created = time.UnixMicro(m.GetCreated()).UTC()
+	}
+	return s
+}
+
+// DecodeState reads a stored state.
+func (Behavior) DecodeState(b []byte) (State, error) {
+	if len(b) == 0 {
+		return State{}, nil
+	}
+	var m collectionpb.State
+	if err := proto.Unmarshal(b, &m); err != nil {
+		return State{}, fmt.Errorf("collection state: %w", err)
+	}
+	return stateOf(&m), nil
+}
+
+// EncodeEvent is the stored form of an event.
+func (Behavior) EncodeEvent(e Event) entity.Encoded {
+	switch e := e.(type) {
+	case *Saved:
+		payload := &collectionpb.Saved{State: stateMessage(e.After), RevertedTo: e.RevertedTo}
+		for _, b := range e.Blame {
+			m := &collectionpb.Member{Name: b.Name, Version: b.Version, Principal: b.Principal}
+			if b.Version != 0 {
+				m.Time = b.Time.UnixMicro()
+			}
+			payload.Blame = append(payload.Blame, m)
+		}
+		return entity.Encoded{Type: TypeSaved, Payload: marshal(payload), Parts: e.Parts, Content: true}
+	case *Deleted:
+		return entity.Encoded{Type: TypeDeleted, Content: true}
+	default:
+		panic(fmt.Sprintf("collection: unknown event %T", e))
+	}
+}
+
+// DecodeEvent reads a stored event.
+func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
+	switch enc.Type {
+	case TypeDeleted:
+		return &Deleted{}, nil
+	case TypeSaved:
+		var m collectionpb.Saved
+		if err := proto.Unmarshal(enc.Payload, &m); err != nil {
+			return nil, fmt.Errorf("collection.saved: %w", err)
+		}
+		after := stateOf(m.GetState())
+		e := &Saved{Parts: enc.Parts, After: after, Created: after.Born == 0,
+			Blame: decodeBlame(m.GetBlame()), RevertedTo: m.GetRevertedTo()}
+		for i := range e.Parts {
+			e.Documented = e.Documented || e.Parts[i].ID != MetadataPart
+		}
+		return e, nil
+	default:
+		return nil, fmt.Errorf("collection: unknown event %q", enc.Type)
+	}
+}
+
+func marshal(m proto.Message) []byte {
+	b, err := proto.Marshal(m)
+	if err != nil {
+		panic("collection: a message of checked strings cannot fail to marshal: " + err.Error())
+	}
+	return b
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,153 @@
+// Package entity runs event-sourced entities. A kind of entity is a Behavior: pure functions over values, without I/O,
+// clock, randomness or goroutine. The Shell is one live entity: it loads what a decision needs, decides, applies the
+// events at once, hands them to the committer and takes the next command, while the disk is busy with the last.
+package entity
+
+import (
+	"time"
+
+	"concord/actors/problem"
+	"concord/persistence"
+)
+
+// Meta is who asks, when and how: the same for every kind of command.
+type Meta struct {
+	Principal string
+	Session   string
+	RequestID string
+	Reason    string
+	Fence     uint64
+	Time      time.Time // of the decision; never before that of the entity's newest event
+
+	Key       string // idempotency key, empty without
+	KeyDigest []byte // SHA-256 over operation, target, preconditions, policy and body
+}
+
+// Stamp is the place of an event: what the shell adds to what the kind decided.
+type Stamp struct {
+	Entity       persistence.EntityID
+	Seq, Version uint64
+	Time         time.Time
+	Principal    string
+}
+
+// Want asks for facts about the entity that its state does not hold.
+type Want struct {
+	Part string
+	Body bool   // with the accepted bytes
+	All  bool   // the states of all living parts, the metadata left out (Part and Body are ignored)
+	Was  uint64 // a version: its event, and the parts that changed since, as they are and as they were, with bodies
+}
+
+// Fact is a part as the store (or what is on its way to it) has it.
+type Fact struct {
+	Exists  bool
+	Version uint64
+	Info    []byte
+	Body    []byte // nil unless asked for
+}
+
+// Facts are the answers to wants. The zero value knows nothing.
+type Facts struct {
+	parts map[string]Fact
+	all   map[string]Fact
+	was   map[string]Fact
+	then  Encoded // event of the version that was wanted
+}
+
+// Part is what is known of a part; ok is false if it was not asked for (with its body, if that is wanted).
+func (f Facts) Part(id string, body bool) (fact Fact, ok bool) {
+	fact, ok = f.parts[id]
+	return fact, ok && (!body || !fact.Exists || fact.Body != nil)
+}
+
+// All are the living parts by id; ok is false if they were not asked for.
+func (f Facts) All() (parts map[string]Fact, ok bool) { return f.all, f.all != nil }
+
+// Was are the event of the version asked for, and the parts that changed since, as they were then.
+func (f Facts) Was() (then Encoded, parts map[string]Fact, ok bool) {
+	return f.then, f.was, f.was != nil
+}
+
+// FactsOf are facts made by hand: for the tests of a kind, and for models of it.
+func FactsOf(parts, all map[string]Fact) Facts { return Facts{parts: parts, all: all} }
+
+// Content is a part as an event leaves it.
+type Content struct {
+	ID      string
+	Removed bool
+	Hash    uint64 // of the JSON value
+	Size    int
+	Body    []byte // nil when an event is read back for its facts alone
+}
+
+// Encoded is an event in the form in which it is stored and published.
+type Encoded struct {
+	Type    string // past tense, "collection.saved"; never reused
+	Payload []byte
+	Parts   []Content
+	Content bool // it makes a new version
+}
+
+// PartInfo is what is kept of a part beside its body.
+type PartInfo struct {
+	ID      string
+	Removed bool
+	Info    []byte
+}
+
+// Timer is armed with Due set and cleared with a zero Due; Was is what it was armed with before.
+type Timer struct {
+	Name     string
+	Was, Due time.Time
+}
+
+// Projection is what an event leaves in the derived records, beyond the state. Parts are in the order of the event's.
+type Projection struct {
+	Parts  []PartInfo
+	Timers []Timer
+}
+
+// Answer is the success of a command, as both APIs give it.
+type Answer struct {
+	Status  int
+	Version uint64
+	Body    []byte // JSON
+}
+
+// Behavior is a kind of entity with state S, commands C and events E. All methods are pure: equal arguments, equal
+// results; none writes through its arguments, waits, or looks at the world.
+type Behavior[S, C, E any] interface {
+	Kind() persistence.Kind
+	// Wants names the facts that the decision on c lacks, given those that are known; none: it can be decided.
+	Wants(s S, c C, known Facts) []Want
+	// Decide returns the events that follow from c, none if it changes nothing, or a *problem.Problem.
+	Decide(s S, c C, f Facts, m Meta) ([]E, error)
+	// Evolve is the state after an event. It cannot fail and does not judge.
+	Evolve(s S, e E, at Stamp) S
+	// Answer is what the caller of c is told; changed is false when there was no event.
+	Answer(s S, c C, at Stamp, changed bool) Answer
+	// Project is what stands beside the event in the same batch.
+	Project(before S, e E, at Stamp) Projection
+	// TimerFired is the command that a due timer gives.
+	TimerFired(name string, due time.Time) C
+
+	EncodeState(S) []byte
+	DecodeState([]byte) (S, error)
+	EncodeEvent(E) Encoded
+	DecodeEvent(Encoded) (E, error)
+}
+
+// Envelope is a command on its way to an entity. Reply is called exactly once, when everything that the answer
+// depends on is durable, or never, when the process ends before.
+type Envelope struct {
+	Entity   persistence.EntityID
+	Command  any
+	Meta     Meta
+	Deadline time.Time // zero: none
+	DryRun   bool      // decide and answer, but store nothing
+	Reply    func(Answer, error)
+}
+
+// panicked is the refusal of a command whose decision panicked.
+var panicked = problem.New(problem.Internal, "the decision on this request failed; nothing was changed")

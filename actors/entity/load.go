@@ -1,0 +1,140 @@
+package entity
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"concord/persistence"
+)
+
+// wasMaxParts bounds how many parts one command may want as they were: as many as a version may change.
+const wasMaxParts = 10_000
+
+// load fetches what is wanted into the facts.
+func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
+	for _, w := range wants {
+		var err error
+		switch {
+		case w.All:
+			f.all, err = s.allParts()
+		case w.Was > 0:
+			err = s.partsSince(f, w.Was)
+		default:
+			err = s.loadPart(f, w)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Shell[S, C, E]) loadPart(f *Facts, w Want) error {
+	if f.parts == nil {
+		f.parts = make(map[string]Fact, 1)
+	}
+	if fact, ok := s.pending.part(w.Part); ok {
+		f.parts[w.Part] = fact
+		return nil
+	}
+	stored, err := s.world.Store.Part(s.id, w.Part)
+	if errors.Is(err, persistence.ErrNotFound) {
+		f.parts[w.Part] = Fact{}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("part %q: %w", w.Part, err)
+	}
+	f.parts[w.Part], err = s.fact(stored, w.Body)
+	return err
+}
+
+func (s *Shell[S, C, E]) fact(p persistence.Part, body bool) (Fact, error) {
+	fact := Fact{Exists: !p.Removed, Version: p.Version, Info: p.Info}
+	if !body || p.Removed {
+		return fact, nil
+	}
+	var err error
+	if fact.Body, err = s.world.Store.Body(s.id, p.Place); err != nil {
+		return fact, fmt.Errorf("body of %q: %w", p.ID, err)
+	}
+	return fact, nil
+}
+
+// allParts lays what is pending over what is stored.
+func (s *Shell[S, C, E]) allParts() (map[string]Fact, error) {
+	all := make(map[string]Fact)
+	for p, err := range s.world.Store.Parts(s.id, "") {
+		if err != nil {
+			return nil, fmt.Errorf("parts: %w", err)
+		}
+		all[p.ID] = Fact{Exists: true, Version: p.Version, Info: p.Info}
+	}
+	for id, p := range s.pending.parts {
+		switch {
+		case id == "":
+		case p.fact.Exists:
+			all[id] = p.fact
+		default:
+			delete(all, id)
+		}
+	}
+	return all, nil
+}
+
+// partsSince finds the parts that were written after the version, as they are and as they were. It waits until the
+// store shows everything: a revert is the one command that looks back, and may.
+func (s *Shell[S, C, E]) partsSince(f *Facts, version uint64) error {
+	s.settle()
+	if f.parts == nil {
+		f.parts = make(map[string]Fact)
+	}
+	f.was = make(map[string]Fact)
+	for rec, err := range s.world.Store.Versions(s.id, 0) {
+		if err != nil {
+			return fmt.Errorf("versions since %d: %w", version, err)
+		}
+		if rec.GetVersion() <= version {
+			f.then = Encoded{Type: rec.GetType(), Payload: rec.GetPayload(), Content: true}
+			break
+		}
+		for _, p := range rec.GetParts() {
+			if _, ok := f.was[p.GetId()]; ok {
+				continue
+			}
+			if len(f.was) == wasMaxParts {
+				return nil // Decide counts, and refuses
+			}
+			if err := s.partWas(f, p.GetId(), version); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Shell[S, C, E]) partWas(f *Facts, id string, version uint64) error {
+	if err := s.loadPart(f, Want{Part: id, Body: true}); err != nil {
+		return err
+	}
+	old, err := s.world.Store.PartAt(s.id, id, version)
+	if errors.Is(err, persistence.ErrNotFound) {
+		f.was[id] = Fact{}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("part %q at version %d: %w", id, version, err)
+	}
+	f.was[id], err = s.fact(old, true)
+	return err
+}
+
+// settle waits until everything that this entity has submitted is durable, and so in the store.
+func (s *Shell[S, C, E]) settle() {
+	var durable sync.WaitGroup
+	durable.Add(1)
+	s.world.Committer.After(s.newest(), durable.Done)
+	durable.Wait()
+	s.pending.forget(s.newest())
+}

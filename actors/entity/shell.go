@@ -1,0 +1,306 @@
+package entity
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"math"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"concord/actors/problem"
+	"concord/internal/planted"
+	"concord/persistence"
+	"concord/persistence/recordpb"
+)
+
+// inlineMaxBytes is how much content an event carries inside its record. More stands beside it, part by part, so that
+// reading one document of a large event does not read them all.
+const inlineMaxBytes = 32 << 10
+
+// OutcomeMemory is how long the outcome of a command with an idempotency key is remembered.
+const OutcomeMemory = 24 * time.Hour
+
+// Committer is what a shell needs of the committer.
+type Committer interface {
+	Submit(e *persistence.Entry, done func()) persistence.LSN
+	After(lsn persistence.LSN, done func())
+	Durable() persistence.LSN
+}
+
+// Store is what a shell reads.
+type Store interface {
+	persistence.EntityReader
+	persistence.HistoryReader
+	persistence.OutcomeReader
+}
+
+// World is what surrounds a shell: its only way to anything outside.
+type World struct {
+	Store     Store
+	Committer Committer
+	Now       func() time.Time
+	// Panicked is told of a panic in a decision, for the log.
+	Panicked func(id persistence.EntityID, requestID string, cause any, stack []byte)
+	// Failed is told of an error of the store that a command met, for the log.
+	Failed func(id persistence.EntityID, requestID string, err error)
+}
+
+// Live is an entity that is active: a Shell without its types. It is not safe for concurrent use.
+type Live interface {
+	// Handle takes one command. It returns when the command is decided, not when it is durable.
+	Handle(*Envelope)
+	// Fire takes a timer that is due.
+	Fire(name string, due time.Time, reply func(Answer, error))
+	// LSN is the newest submission of the entity: what a reader of the store has to wait for.
+	LSN() (lsn persistence.LSN, known bool)
+}
+
+// Shell is one live entity. It is not safe for concurrent use: its mailbox is its lock.
+type Shell[S, C, E any] struct {
+	behavior Behavior[S, C, E]
+	world    *World
+	id       persistence.EntityID
+
+	state S
+	head  persistence.Head // its State is stale: state is what counts
+	lsn   atomic.Uint64    // newest submission, or submitting; written by the mailbox's goroutine alone
+
+	pending pending
+}
+
+// Activate loads the entity; one that never was starts with the zero state.
+func Activate[S, C, E any](b Behavior[S, C, E], id persistence.EntityID, w *World) (*Shell[S, C, E], error) {
+	s := &Shell[S, C, E]{behavior: b, world: w, id: id}
+	head, err := w.Store.Head(id)
+	if errors.Is(err, persistence.ErrNotFound) {
+		return s, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("activate %v: %w", id, err)
+	}
+	if s.state, err = b.DecodeState(head.State); err != nil {
+		return nil, fmt.Errorf("activate %v: %w: %w", id, persistence.ErrCorrupt, err)
+	}
+	head.State = nil
+	s.head = head
+	return s, nil
+}
+
+// submitting stands for the LSN while a submission is under way: the store may show it before its number is known.
+const submitting = math.MaxUint64
+
+// LSN is the newest submission of the entity; known is false while one is under way. Any goroutine may ask.
+func (s *Shell[S, C, E]) LSN() (lsn persistence.LSN, known bool) {
+	n := s.lsn.Load()
+	return persistence.LSN(n), n != submitting
+}
+
+// Fire decides what a due timer means.
+func (s *Shell[S, C, E]) Fire(name string, due time.Time, reply func(Answer, error)) {
+	s.Handle(&Envelope{Entity: s.id, Command: s.behavior.TimerFired(name, due), Reply: reply,
+		Meta: Meta{Principal: "concord", RequestID: "timer-" + name}})
+}
+
+// Handle decides on one command and answers it when its outcome is durable.
+func (s *Shell[S, C, E]) Handle(env *Envelope) {
+	s.pending.forget(s.world.Committer.Durable())
+	m := env.Meta
+	m.Time = s.world.Now().Truncate(time.Microsecond).UTC()
+	if !env.Deadline.IsZero() && !m.Time.Before(env.Deadline) {
+		env.Reply(Answer{}, problem.New(problem.Deadline, "the deadline passed before the request was looked at"))
+		return
+	}
+	if m.Time.Before(s.head.Time) {
+		m.Time = s.head.Time
+	}
+	answer, records, err := s.decide(env, m)
+	switch {
+	case err != nil:
+		s.world.Committer.After(s.newest(), func() { env.Reply(Answer{}, err) })
+	case len(records) == 0:
+		s.world.Committer.After(s.newest(), func() { env.Reply(answer, nil) })
+	default:
+		s.lsn.Store(submitting)
+		lsn := s.world.Committer.Submit(&persistence.Entry{Entity: s.id, Records: records},
+			func() { env.Reply(answer, nil) })
+		s.lsn.Store(uint64(lsn))
+		s.pending.submitted(lsn)
+	}
+}
+
+func (s *Shell[S, C, E]) newest() persistence.LSN { return persistence.LSN(s.lsn.Load()) }
+
+// decide returns the answer and the records that make it true. It changes the state, speculatively; nothing of it can
+// be seen before the committer has made it durable.
+func (s *Shell[S, C, E]) decide(env *Envelope, m Meta) (answer Answer, records []persistence.Stored, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			s.world.Panicked(s.id, m.RequestID, cause, debug.Stack())
+			s.pending.drop()
+			answer, records, err = Answer{}, nil, panicked
+		}
+	}()
+	if answer, found, err := s.remembered(m); found || err != nil {
+		return answer, nil, err
+	}
+	c, ok := env.Command.(C)
+	if !ok {
+		return Answer{}, nil, fmt.Errorf("command %T is not of kind %v", env.Command, s.id.Kind)
+	}
+	events, err := s.events(c, m)
+	if err != nil {
+		return Answer{}, nil, s.refusal(m, err)
+	}
+	state, head := s.state, s.head
+	records = make([]persistence.Stored, 0, len(events)+1)
+	for i, e := range events {
+		var rec persistence.Stored
+		last := i == len(events)-1
+		state, head, rec = s.apply(c, state, head, e, m, last && !env.DryRun)
+		records = append(records, rec)
+	}
+	at := Stamp{Entity: s.id, Seq: head.Seq, Version: head.Version, Time: m.Time, Principal: m.Principal}
+	answer = s.behavior.Answer(state, c, at, len(events) > 0)
+	if env.DryRun {
+		s.pending.drop()
+		return answer, nil, nil
+	}
+	if len(events) == 0 && m.Key != "" {
+		records = append(records, s.remember(m, answer))
+	}
+	s.state, s.head = state, head
+	return answer, records, nil
+}
+
+// refusal logs what is not a refusal but a failure.
+func (s *Shell[S, C, E]) refusal(m Meta, err error) error {
+	if _, ok := errors.AsType[*problem.Problem](err); !ok {
+		s.world.Failed(s.id, m.RequestID, err)
+	}
+	return err
+}
+
+// events loads facts until the behavior has all it wants, and asks it.
+func (s *Shell[S, C, E]) events(c C, m Meta) ([]E, error) {
+	var facts Facts
+	for wants := s.behavior.Wants(s.state, c, facts); len(wants) > 0; wants = s.behavior.Wants(s.state, c, facts) {
+		if err := s.load(&facts, wants); err != nil {
+			return nil, fmt.Errorf("load facts of %v: %w", s.id, err)
+		}
+	}
+	return s.behavior.Decide(s.state, c, facts, m)
+}
+
+// apply makes the record of one event and the state after it. The last record of a command carries its outcome.
+func (s *Shell[S, C, E]) apply(c C, state S, head persistence.Head, e E, m Meta, last bool) (
+	S, persistence.Head, persistence.Stored,
+) {
+	encoded := s.behavior.EncodeEvent(e)
+	at := Stamp{Entity: s.id, Seq: head.Seq + 1, Version: head.Version, Time: m.Time, Principal: m.Principal}
+	if encoded.Content {
+		at.Version++
+	}
+	after := s.behavior.Evolve(state, e, at)
+	rec := s.record(encoded, at, head.Hash, m)
+	if last && m.Key != "" {
+		answer := s.behavior.Answer(after, c, at, true)
+		rec.Outcome = outcome(m, answer)
+	}
+	stored := s.store(rec, encoded)
+	hash := sha256.Sum256(stored.Bytes)
+	head = persistence.Head{Seq: at.Seq, Version: at.Version, Time: at.Time, Hash: hash[:]}
+	stored.Beside = beside(s.behavior, state, e, encoded, at, rec)
+	stored.Beside.Head = marshalHead(head, s.behavior.EncodeState(after))
+	s.pending.add(at.Version, encoded.Parts, stored.Beside.Parts)
+	if rec.Outcome != nil {
+		s.pending.remember(m.Principal, rec.Outcome)
+	}
+	return after, head, stored
+}
+
+func (s *Shell[S, C, E]) record(encoded Encoded, at Stamp, previous []byte, m Meta) *recordpb.Record {
+	if planted.BreakChain && at.Seq%5 == 0 {
+		previous = nil
+	}
+	return &recordpb.Record{
+		Kind: uint32(s.id.Kind), Provider: s.id.Provider, Id: s.id.ID,
+		Seq: at.Seq, Version: at.Version, Time: at.Time.UnixMicro(),
+		Principal: m.Principal, Session: m.Session, RequestId: m.RequestID, Reason: m.Reason, Fence: m.Fence,
+		PreviousHash: previous, Type: encoded.Type, Payload: encoded.Payload,
+	}
+}
+
+// store gives the record its stored bytes, with the contents inside it or beside it.
+func (s *Shell[S, C, E]) store(rec *recordpb.Record, encoded Encoded) persistence.Stored {
+	total := 0
+	for i := range encoded.Parts {
+		total += len(encoded.Parts[i].Body)
+	}
+	var stored persistence.Stored
+	if total > inlineMaxBytes {
+		stored.Bodies = make([][]byte, len(encoded.Parts))
+	}
+	for i := range encoded.Parts {
+		c := &encoded.Parts[i]
+		p := &recordpb.Part{Id: c.ID, Removed: c.Removed, Hash: c.Hash, Size: uint32(c.Size)}
+		switch {
+		case c.Removed:
+		case stored.Bodies != nil:
+			digest := sha256.Sum256(c.Body)
+			p.Digest, stored.Bodies[i] = digest[:], c.Body
+		default:
+			p.Body = c.Body
+		}
+		rec.Parts = append(rec.Parts, p)
+	}
+	stored.Bytes = marshal(rec)
+	return stored
+}
+
+// remembered looks for an earlier outcome of the command's key.
+func (s *Shell[S, C, E]) remembered(m Meta) (Answer, bool, error) {
+	if m.Key == "" || planted.ForgetDedup {
+		return Answer{}, false, nil
+	}
+	known := s.pending.outcome(m.Principal, m.Key)
+	if known == nil {
+		var err error
+		known, err = s.world.Store.Outcome(s.id, m.Principal, m.Key, m.Time.Add(-OutcomeMemory))
+		if errors.Is(err, persistence.ErrNotFound) {
+			return Answer{}, false, nil
+		}
+		if err != nil {
+			return Answer{}, false, s.refusal(m, fmt.Errorf("look for the outcome of a key: %w", err))
+		}
+	}
+	if !bytes.Equal(known.GetDigest(), m.KeyDigest) {
+		return Answer{}, false, problem.New(problem.KeyReused,
+			"the idempotency key was used with another operation, target, precondition, policy or body")
+	}
+	body, version := splitOutcome(known.GetBody())
+	return Answer{Status: int(known.GetStatus()), Version: version, Body: body}, true, nil
+}
+
+// remember is the record of an outcome without an event.
+func (s *Shell[S, C, E]) remember(m Meta, answer Answer) persistence.Stored {
+	rec := &recordpb.Record{
+		Kind: uint32(s.id.Kind), Provider: s.id.Provider, Id: s.id.ID, Time: m.Time.UnixMicro(),
+		Principal: m.Principal, RequestId: m.RequestID, Outcome: outcome(m, answer),
+	}
+	s.pending.remember(m.Principal, rec.Outcome)
+	return persistence.Stored{Bytes: marshal(rec), Beside: persistence.Projection{Outcome: outcomeKey(rec)}}
+}
+
+func marshal(rec *recordpb.Record) []byte {
+	b, err := proto.Marshal(rec)
+	if err != nil {
+		// Only invalid UTF-8 in a string can get here, and every door checks for that.
+		panic(fmt.Sprintf("entity: record of %s/%s cannot be marshalled: %v", rec.GetProvider(), rec.GetId(), err))
+	}
+	return b
+}

@@ -1,0 +1,298 @@
+// Package host runs live entities as actors. It is the only package that imports protoactor-go, and uses it for what it
+// does well: spawning, mailboxes, one message at a time. What it does not do safely stands here: admission in front of
+// the unbounded mailboxes, passivation by a sweep that cannot lose a message, answers by callback.
+package host
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/cespare/xxhash/v2"
+
+	"concord/actors"
+	"concord/actors/entity"
+	"concord/actors/problem"
+	"concord/persistence"
+)
+
+// Bounds of a host; each is a setting with this default.
+type Bounds struct {
+	EntityInFlightMax    int           // commands of one entity that wait for their answer
+	PartitionInFlightMax int           // of one partition
+	NodeInFlightMax      int           // of this node
+	ActiveMax            int           // entities in memory; idle ones beyond it are passivated, oldest first
+	IdleMax              time.Duration // an entity that was idle for so long is passivated
+}
+
+// DefaultBounds are the bounds that nobody has set otherwise.
+var DefaultBounds = Bounds{
+	EntityInFlightMax: 512, PartitionInFlightMax: 2048, NodeInFlightMax: 4096, ActiveMax: 100_000, IdleMax: 10 * time.Minute,
+}
+
+// overloadRetryAfter is the hint that goes with a refusal for load: about what a full node takes to work off its line.
+const overloadRetryAfter = 100 * time.Millisecond
+
+// Observer is told what the host does. All fields must be set.
+type Observer struct {
+	Activated  func(took time.Duration, err error)
+	Passivated func()
+	Refused    func(bound string) // "entity", "partition", "node"
+}
+
+// Store is what the host needs of the store beyond the shells' part.
+type Store interface {
+	entity.Store
+	persistence.TimerReader
+	Partitions() int
+	Writable() error
+}
+
+// Host owns the live entities of this node.
+type Host struct {
+	kinds     map[persistence.Kind]actors.Kind
+	world     *entity.World
+	store     Store
+	committer *persistence.Committer
+	clock     Clock
+	bounds    Bounds
+	observer  Observer
+
+	system     *actor.ActorSystem
+	props      *actor.Props
+	shards     [shardCount]shard
+	active     atomic.Int64
+	inFlight   atomic.Int64
+	partitions []atomic.Int32 // in flight
+	closed     atomic.Bool
+	timers     *timers
+}
+
+const shardCount = 256
+
+type shard struct {
+	mu    sync.RWMutex
+	slots map[persistence.EntityID]*slot
+}
+
+// slot is a live entity's place in the table.
+type slot struct {
+	pid      *actor.PID
+	inFlight atomic.Int32
+	used     atomic.Int64 // nanoseconds of the clock
+	live     atomic.Pointer[entity.Live]
+}
+
+// delivery is a command in a mailbox.
+type delivery struct {
+	slot *slot
+	env  *entity.Envelope
+}
+
+// New makes a host; nothing runs before Run.
+func New(kinds map[persistence.Kind]actors.Kind, w *entity.World, store Store, c *persistence.Committer, clock Clock,
+	b Bounds, o Observer, log *slog.Logger,
+) *Host {
+	h := &Host{kinds: kinds, world: w, store: store, committer: c, clock: clock, bounds: b, observer: o,
+		partitions: make([]atomic.Int32, store.Partitions())}
+	for i := range h.shards {
+		h.shards[i].slots = make(map[persistence.EntityID]*slot)
+	}
+	h.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }))
+	h.props = actor.PropsFromProducer(func() actor.Actor { return &resident{host: h} },
+		actor.WithMailbox(actor.UnboundedLockfree()))
+	h.timers = newTimers(h)
+	return h
+}
+
+// resident is the actor that holds an entity. protoactor-go sees to it that it handles one message at a time.
+type resident struct {
+	host *Host
+	live entity.Live
+}
+
+// Receive handles one message.
+func (r *resident) Receive(ctx actor.Context) {
+	d, ok := ctx.Message().(*delivery)
+	if !ok {
+		return // the runtime's own messages
+	}
+	if r.live == nil {
+		start := time.Now()
+		live, err := r.host.activate(d.env.Entity)
+		r.host.observer.Activated(time.Since(start), err)
+		if err != nil {
+			r.host.world.Failed(d.env.Entity, d.env.Meta.RequestID, err)
+			d.env.Reply(entity.Answer{}, problem.New(problem.Unavailable, "the entity cannot be read at the moment"))
+			return
+		}
+		r.live = live
+		d.slot.live.Store(&live)
+	}
+	if timer, ok := d.env.Command.(due); ok {
+		r.live.Fire(timer.name, timer.at, d.env.Reply)
+		return
+	}
+	r.live.Handle(d.env)
+}
+
+func (h *Host) activate(id persistence.EntityID) (live entity.Live, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("activate %v: panic: %v", id, cause)
+		}
+	}()
+	kind, ok := h.kinds[id.Kind]
+	if !ok {
+		return nil, fmt.Errorf("activate %v: unknown kind", id)
+	}
+	return kind.Activate(id, h.world)
+}
+
+// Deliver passes a command to its entity, which is activated if need be. It does not wait. The reply comes when all
+// that it depends on is durable; a command that is refused for load is answered at once and has changed nothing.
+func (h *Host) Deliver(env *entity.Envelope) {
+	if err := h.store.Writable(); err != nil {
+		env.Reply(entity.Answer{}, problem.New(problem.Unavailable, "writes are refused: %v", err))
+		return
+	}
+	reply := env.Reply
+	partition := &h.partitions[persistence.PartitionOf(env.Entity, len(h.partitions))]
+	if refused := h.admit(partition); refused != "" {
+		h.refuse(refused, reply)
+		return
+	}
+	s := h.enter(env.Entity)
+	if s == nil {
+		h.leave(partition)
+		h.refuse("entity", reply)
+		return
+	}
+	env.Reply = func(a entity.Answer, err error) {
+		s.inFlight.Add(-1)
+		h.leave(partition)
+		reply(a, err)
+	}
+	h.system.Root.Send(s.pid, &delivery{s, env})
+}
+
+func (h *Host) admit(partition *atomic.Int32) (refused string) {
+	if h.closed.Load() {
+		return "closed"
+	}
+	if h.inFlight.Add(1) > int64(h.bounds.NodeInFlightMax) {
+		h.inFlight.Add(-1)
+		return "node"
+	}
+	if partition.Add(1) > int32(h.bounds.PartitionInFlightMax) {
+		h.leave(partition)
+		return "partition"
+	}
+	return ""
+}
+
+func (h *Host) leave(partition *atomic.Int32) {
+	partition.Add(-1)
+	h.inFlight.Add(-1)
+}
+
+func (h *Host) refuse(bound string, reply func(entity.Answer, error)) {
+	if bound == "closed" {
+		reply(entity.Answer{}, problem.New(problem.Unavailable, "the service is stopping"))
+		return
+	}
+	h.observer.Refused(bound)
+	p := problem.New(problem.Overloaded, "too many requests are in flight for this %s", bound)
+	p.RetryAfter = overloadRetryAfter
+	reply(entity.Answer{}, p)
+}
+
+// enter counts a command in at its entity, so that a sweep leaves the entity alone; nil: the entity has too many.
+func (h *Host) enter(id persistence.EntityID) *slot {
+	sh := &h.shards[xxhash.Sum64String(id.ID)%shardCount]
+	sh.mu.RLock()
+	s := sh.slots[id]
+	if s != nil {
+		defer sh.mu.RUnlock()
+		return h.count(s)
+	}
+	sh.mu.RUnlock()
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if s = sh.slots[id]; s == nil {
+		s = &slot{pid: h.system.Root.Spawn(h.props)}
+		sh.slots[id] = s
+		h.active.Add(1)
+	}
+	return h.count(s)
+}
+
+func (h *Host) count(s *slot) *slot {
+	if s.inFlight.Add(1) > int32(h.bounds.EntityInFlightMax) {
+		s.inFlight.Add(-1)
+		return nil
+	}
+	s.used.Store(h.clock.Now().UnixNano())
+	return s
+}
+
+// Settled calls done once everything of the entity that a reader may have seen in the store is durable: at once for an
+// entity at rest. Call it after reading, before answering.
+func (h *Host) Settled(id persistence.EntityID, done func()) {
+	sh := &h.shards[xxhash.Sum64String(id.ID)%shardCount]
+	sh.mu.RLock()
+	s := sh.slots[id]
+	sh.mu.RUnlock()
+	if s == nil {
+		done() // it was passivated, so all of it is durable
+		return
+	}
+	live := s.live.Load()
+	if live == nil {
+		done() // not loaded yet, so nothing was submitted
+		return
+	}
+	lsn, known := (*live).LSN()
+	if !known {
+		lsn = h.committer.Last()
+	}
+	h.committer.After(lsn, done)
+}
+
+// SettledAll is Settled for a reader of many entities.
+func (h *Host) SettledAll(done func()) { h.committer.After(h.committer.Last(), done) }
+
+// Active is the number of entities in memory, InFlight that of commands which wait for their answer.
+func (h *Host) Active() int64   { return h.active.Load() }
+func (h *Host) InFlight() int64 { return h.inFlight.Load() }
+
+// Close refuses commands from now on.
+func (h *Host) Close() { h.closed.Store(true) }
+
+// drainPoll is how often Drain looks.
+const drainPoll = 2 * time.Millisecond
+
+// Drain waits until every command is answered.
+func (h *Host) Drain(ctx context.Context) error {
+	for h.inFlight.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("drain %d commands: %w", h.inFlight.Load(), context.Cause(ctx))
+		case <-time.After(drainPoll):
+		}
+	}
+	return nil
+}
+
+// Run passivates idle entities and fires timers until the context ends.
+func (h *Host) Run(ctx context.Context) error {
+	defer h.system.Shutdown()
+	var sweeper sync.WaitGroup
+	sweeper.Go(func() { h.sweepUntil(ctx) })
+	defer sweeper.Wait()
+	return h.timers.run(ctx)
+}

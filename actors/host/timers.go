@@ -1,0 +1,195 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"concord/actors/entity"
+	"concord/persistence"
+)
+
+// timersMaxBatch is how many due timers of a partition are fired before their effects are waited for.
+const timersMaxBatch = 256
+
+// timerRetry is how long a timer whose effect failed is left alone.
+const timerRetry = time.Second
+
+// due is the command of a fired timer on its way to the entity.
+type due struct {
+	name string
+	at   time.Time
+}
+
+// timers fires what stands in the durable index of timers. In memory it keeps no more than the earliest due time of
+// each partition; entities need not be in memory to be woken.
+type timers struct {
+	host *Host
+
+	firing sync.Mutex // one batch at a time: the clock may be moved by hand while it is also waited for
+
+	mu       sync.Mutex
+	earliest []time.Time // by partition; zero: none
+	changed  chan struct{}
+}
+
+func newTimers(h *Host) *timers {
+	return &timers{host: h, earliest: make([]time.Time, h.store.Partitions()), changed: make(chan struct{}, 1)}
+}
+
+// load reads the earliest timer of each partition: one seek each.
+func (t *timers) load() error {
+	for p := range t.earliest {
+		if err := t.look(persistence.Partition(p)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look finds the earliest timer of the partition. It holds the lock while it reads: a timer that is committed in the
+// meantime is announced after, and not forgotten.
+func (t *timers) look(p persistence.Partition) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var first time.Time
+	for timer, err := range t.host.store.Timers(p) {
+		if err != nil {
+			return fmt.Errorf("timers of partition %d: %w", p, err)
+		}
+		first = timer.Due
+		break
+	}
+	t.earliest[p] = first
+	return nil
+}
+
+// Committed tells the timers of a durable group. It is the committer's observer.
+func (h *Host) Committed(group []*persistence.Entry) {
+	for _, e := range group {
+		for i := range e.Records {
+			for _, c := range e.Records[i].Beside.Timers {
+				if !c.Due.IsZero() {
+					h.timers.armed(persistence.PartitionOf(e.Entity, len(h.partitions)), c.Due)
+				}
+			}
+		}
+	}
+}
+
+func (t *timers) armed(p persistence.Partition, at time.Time) {
+	t.mu.Lock()
+	sooner := t.earliest[p].IsZero() || at.Before(t.earliest[p])
+	if sooner {
+		t.earliest[p] = at
+	}
+	t.mu.Unlock()
+	if sooner {
+		select {
+		case t.changed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// next is the partition with the earliest timer.
+func (t *timers) next() (p persistence.Partition, at time.Time, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i, e := range t.earliest {
+		if !e.IsZero() && (!ok || e.Before(at)) {
+			p, at, ok = persistence.Partition(i), e, true
+		}
+	}
+	return p, at, ok
+}
+
+// run fires timers as the clock reaches them.
+func (t *timers) run(ctx context.Context) error {
+	if err := t.load(); err != nil {
+		return err
+	}
+	for {
+		var wait <-chan struct{}
+		p, at, ok := t.next()
+		if ok {
+			wait = t.host.clock.Wait(at)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.changed:
+		case <-wait:
+			if err := t.fire(ctx, p, t.host.clock.Now()); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// fire wakes the entities whose timers of the partition are due, in order, and waits until the effects are durable.
+func (t *timers) fire(ctx context.Context, p persistence.Partition, now time.Time) error {
+	t.firing.Lock()
+	defer t.firing.Unlock()
+	batch, err := t.dueBy(p, now)
+	if err != nil {
+		return err
+	}
+	failed := false
+	for _, timer := range batch {
+		// One after another: timers fire in order of their due times, also across entities.
+		done := make(chan error, 1)
+		t.host.Deliver(&entity.Envelope{Entity: timer.Entity, Command: due{timer.Name, timer.Due},
+			Reply: func(_ entity.Answer, err error) { done <- err }})
+		select {
+		case err := <-done:
+			failed = failed || err != nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	if failed {
+		// The index keeps the timer. Do not spin on an entity that cannot take it.
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.earliest[p] = now.Add(timerRetry)
+		return nil
+	}
+	return t.look(p)
+}
+
+func (t *timers) dueBy(p persistence.Partition, now time.Time) ([]persistence.Timer, error) {
+	var batch []persistence.Timer
+	for timer, err := range t.host.store.Timers(p) {
+		if err != nil {
+			return nil, fmt.Errorf("timers of partition %d: %w", p, err)
+		}
+		if timer.Due.After(now) || len(batch) == timersMaxBatch {
+			break
+		}
+		batch = append(batch, timer)
+	}
+	return batch, nil
+}
+
+// Advance moves a test clock by d, firing every timer on the way at its own time and in order. It returns when all
+// effects are durable.
+func (h *Host) Advance(ctx context.Context, c *TestClock, d time.Duration) (time.Time, error) {
+	target := c.Now().Add(d)
+	for {
+		p, at, ok := h.timers.next()
+		if !ok || at.After(target) || ctx.Err() != nil {
+			break
+		}
+		if at.Before(c.Now()) {
+			at = c.Now()
+		}
+		c.Set(at)
+		if err := h.timers.fire(ctx, p, at); err != nil {
+			return c.Now(), err
+		}
+	}
+	c.Set(target)
+	return target, ctx.Err()
+}

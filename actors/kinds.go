@@ -1,0 +1,59 @@
+// Package actors has the one list of entity kinds. Adding a kind is a folder beside this file, a line in Kinds, and its
+// number in persistence.
+package actors
+
+import (
+	"concord/actors/collection"
+	"concord/actors/entity"
+	"concord/actors/provider"
+	"concord/actors/upload"
+	"concord/persistence"
+	"concord/persistence/recordpb"
+)
+
+// Kind is a kind of entity without its types.
+type Kind struct {
+	Number persistence.Kind
+	// Activate loads an entity and makes it live.
+	Activate func(persistence.EntityID, *entity.World) (entity.Live, error)
+	// Rebuild makes what stands beside a record from the head before it, as at commit.
+	Rebuild func(head persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error)
+	// Published says that the events of the kind leave on the event stream.
+	Published bool
+}
+
+// Limits of all kinds.
+type Limits struct {
+	Collection collection.Limits
+	Upload     upload.Limits
+}
+
+// DefaultLimits are the limits of the semantics.
+var DefaultLimits = Limits{Collection: collection.DefaultLimits, Upload: upload.DefaultLimits}
+
+// Kinds are all kinds of entities, under the limits.
+func Kinds(l Limits) map[persistence.Kind]Kind {
+	list := []Kind{
+		define(collection.Behavior{Limits: l.Collection}, true),
+		define(provider.Behavior{}, false),
+		define(upload.Behavior{Limits: l.Upload}, false),
+	}
+	kinds := make(map[persistence.Kind]Kind, len(list))
+	for _, k := range list {
+		kinds[k.Number] = k
+	}
+	return kinds
+}
+
+func define[S, C, E any](b entity.Behavior[S, C, E], published bool) Kind {
+	return Kind{
+		Number:    b.Kind(),
+		Published: published,
+		Activate: func(id persistence.EntityID, w *entity.World) (entity.Live, error) {
+			return entity.Activate(b, id, w)
+		},
+		Rebuild: func(h persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
+			return entity.Rebuild(b, h, rec, hash)
+		},
+	}
+}

@@ -1,0 +1,232 @@
+// Package upload is the kind of entity that takes input larger than one request, chunk by chunk, and keeps it until a
+// job has used it or it expires. It is pure: see entity.Behavior.
+package upload
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"concord/actors/entity"
+	"concord/actors/problem"
+	"concord/actors/upload/uploadpb"
+	"concord/persistence"
+)
+
+// Limits of an upload.
+type Limits struct {
+	ChunkMaxBytes  int
+	UploadMaxBytes int
+	TTL            time.Duration // from its opening
+}
+
+// DefaultLimits are the limits of semantics section 1.
+var DefaultLimits = Limits{ChunkMaxBytes: 512 << 10, UploadMaxBytes: 256 << 20, TTL: 24 * time.Hour}
+
+// State of an upload. Its chunks are parts.
+type State struct {
+	Owner   string // principal; empty: there is no such upload
+	Size    uint64 // bytes
+	Chunks  uint32
+	Closed  bool
+	Expires time.Time
+	Expired bool
+}
+
+// Command is a sealed set.
+type Command interface{ command() }
+
+type (
+	// Open begins the upload; a repeat by its owner changes nothing.
+	Open struct{}
+	// Append adds a chunk at the offset. A chunk that is there already, at the same offset, is added once.
+	Append struct {
+		Offset uint64
+		Chunk  []byte
+	}
+	// Close ends it: from then on it can be used, and not appended to.
+	Close struct{}
+	// Expire is what the timer says.
+	Expire struct{}
+)
+
+func (*Open) command()   {}
+func (*Append) command() {}
+func (*Close) command()  {}
+func (*Expire) command() {}
+
+// Stored names of the events; never reused.
+const (
+	TypeOpened   = "upload.opened"
+	TypeAppended = "upload.appended"
+	TypeClosed   = "upload.closed"
+	TypeExpired  = "upload.expired"
+)
+
+// Event carries the state after it, and the chunk if it added one.
+type Event struct {
+	Type  string
+	After State
+	Was   time.Time // due time of the timer before
+	Parts []entity.Content
+}
+
+// Behavior is the upload kind under its limits.
+type Behavior struct{ Limits Limits }
+
+var _ entity.Behavior[State, Command, Event] = Behavior{}
+
+// Kind is the stored number of the kind.
+func (Behavior) Kind() persistence.Kind { return persistence.KindUpload }
+
+// Wants nothing: the state says it all.
+func (Behavior) Wants(State, Command, entity.Facts) []entity.Want { return nil }
+
+// ChunkPart is the part that holds the n-th chunk, from 0.
+func ChunkPart(n uint32) string { return fmt.Sprintf("%08d", n) }
+
+// Decide judges a command.
+func (b Behavior) Decide(s State, c Command, _ entity.Facts, m entity.Meta) ([]Event, error) {
+	if _, expire := c.(*Expire); !expire && s.Owner != "" && (s.Owner != m.Principal || s.Expired) {
+		return nil, missing() // another's upload is none
+	}
+	switch c := c.(type) {
+	case *Open:
+		if s.Owner != "" {
+			return nil, nil
+		}
+		return []Event{{Type: TypeOpened, After: State{Owner: m.Principal, Expires: m.Time.Add(b.Limits.TTL)}}}, nil
+	case *Append:
+		return b.append(s, c)
+	case *Close:
+		if s.Owner == "" {
+			return nil, missing()
+		}
+		if s.Closed {
+			return nil, nil
+		}
+		s.Closed = true
+		return []Event{{Type: TypeClosed, After: s}}, nil
+	case *Expire:
+		if s.Owner == "" || s.Expired {
+			return nil, nil
+		}
+		return []Event{expired(s)}, nil
+	default:
+		panic(fmt.Sprintf("upload: unknown command %T", c))
+	}
+}
+
+func (b Behavior) append(s State, c *Append) ([]Event, error) {
+	size := uint64(len(c.Chunk))
+	switch {
+	case s.Owner == "":
+		return nil, missing()
+	case len(c.Chunk) > b.Limits.ChunkMaxBytes:
+		return nil, problem.New(problem.TooLarge, "a chunk of %d bytes: the limit is %d", size, b.Limits.ChunkMaxBytes)
+	case c.Offset < s.Size && c.Offset+size <= s.Size:
+		return nil, nil // sent again
+	case s.Closed:
+		return nil, problem.New(problem.WrongState, "the upload is closed")
+	case c.Offset != s.Size:
+		return nil, problem.At("/offset", "%d bytes are here: the next chunk begins there", s.Size).With("size", s.Size)
+	case s.Size+size > uint64(b.Limits.UploadMaxBytes):
+		return nil, problem.New(problem.TooLarge, "an upload holds at most %d bytes", b.Limits.UploadMaxBytes)
+	case size == 0:
+		return nil, nil
+	}
+	part := entity.Content{ID: ChunkPart(s.Chunks), Size: len(c.Chunk), Body: c.Chunk}
+	s.Size, s.Chunks = s.Size+size, s.Chunks+1
+	return []Event{{Type: TypeAppended, After: s, Parts: []entity.Content{part}}}, nil
+}
+
+// expired removes all chunks.
+func expired(s State) Event {
+	e := Event{Type: TypeExpired, Was: s.Expires, After: s}
+	e.After.Expired = true
+	for n := range s.Chunks {
+		e.Parts = append(e.Parts, entity.Content{ID: ChunkPart(n), Removed: true})
+	}
+	return e
+}
+
+func missing() error { return problem.New(problem.NotFound, "there is no such upload") }
+
+// Evolve is the state after the event.
+func (Behavior) Evolve(_ State, e Event, _ entity.Stamp) State { return e.After }
+
+// Result is the answer to every command on an upload.
+type Result struct {
+	Upload  string    `json:"upload" doc:"Id of the upload"`
+	Size    uint64    `json:"size" doc:"Bytes so far: the offset of the next chunk"`
+	Closed  bool      `json:"closed" doc:"True once it takes no more chunks"`
+	Expires time.Time `json:"expires" doc:"When it is removed, used or not"`
+}
+
+// Answer tells how far the upload is.
+func (Behavior) Answer(s State, _ Command, at entity.Stamp, _ bool) entity.Answer {
+	body, err := json.Marshal(Result{Upload: at.Entity.ID, Size: s.Size, Closed: s.Closed, Expires: s.Expires})
+	if err != nil {
+		panic("upload: a result always marshals: " + err.Error())
+	}
+	return entity.Answer{Status: http.StatusOK, Body: body}
+}
+
+// Project keeps the chunks, and the timer that ends the upload.
+func (Behavior) Project(_ State, e Event, _ entity.Stamp) entity.Projection {
+	var p entity.Projection
+	for _, c := range e.Parts {
+		p.Parts = append(p.Parts, entity.PartInfo{ID: c.ID, Removed: c.Removed})
+	}
+	switch e.Type {
+	case TypeOpened:
+		p.Timers = []entity.Timer{{Name: "expire", Due: e.After.Expires}}
+	case TypeExpired:
+		p.Timers = []entity.Timer{{Name: "expire", Was: e.Was}}
+	}
+	return p
+}
+
+// TimerFired ends the upload.
+func (Behavior) TimerFired(string, time.Time) Command { return &Expire{} }
+
+// EncodeState is the stored form of the state.
+func (Behavior) EncodeState(s State) []byte {
+	m := &uploadpb.State{Owner: s.Owner, Size: s.Size, Chunks: s.Chunks, Closed: s.Closed, Expired: s.Expired}
+	if !s.Expires.IsZero() {
+		m.Expires = s.Expires.UnixMicro()
+	}
+	b, err := proto.Marshal(m)
+	if err != nil {
+		panic("upload: a message of checked strings cannot fail to marshal: " + err.Error())
+	}
+	return b
+}
+
+// DecodeState reads a stored state.
+func (Behavior) DecodeState(b []byte) (State, error) {
+	var m uploadpb.State
+	if err := proto.Unmarshal(b, &m); err != nil {
+		return State{}, fmt.Errorf("upload state: %w", err)
+	}
+	return State{Owner: m.GetOwner(), Size: m.GetSize(), Chunks: m.GetChunks(), Closed: m.GetClosed(),
+		Expires: persistence.TimeOf(m.GetExpires()), Expired: m.GetExpired()}, nil
+}
+
+// EncodeEvent is the stored form of an event: the state after it.
+func (b Behavior) EncodeEvent(e Event) entity.Encoded {
+	return entity.Encoded{Type: e.Type, Payload: b.EncodeState(e.After), Parts: e.Parts}
+}
+
+// DecodeEvent reads a stored event.
+func (b Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
+	s, err := b.DecodeState(enc.Payload)
+	e := Event{Type: enc.Type, After: s, Parts: enc.Parts}
+	if enc.Type == TypeExpired {
+		e.Was = s.Expires
+	}
+	return e, err
+}

@@ -1,0 +1,337 @@
+// Package node wires one node of Concord: store, committer, host, operations, the two APIs and the fan-out. cmd and the
+// tests of the whole go through here; it holds no rule of its own.
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/uuid"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"concord/actors"
+	"concord/actors/entity"
+	"concord/actors/host"
+	"concord/internal/telemetry"
+	"concord/persistence"
+	"concord/persistence/pebblestore"
+	"concord/transport"
+	"concord/transport/fanout"
+	"concord/transport/natsapi"
+	"concord/transport/operations"
+)
+
+// Options of a node.
+type Options struct {
+	Data     string // directory
+	Memory   bool   // keep everything in memory instead
+	FS       vfs.FS // nil: the operating system's, or memory; for tests
+	NATSHost string
+	NATSPort int    // 0: a free one
+	NATSURL  string // external servers instead of the embedded one
+	HTTPHost string
+	HTTPPort int
+	Auth     transport.Authenticator
+	AuthOff  bool
+	Clock    *host.TestClock // nil: the system's
+	Prefix   string          // of subjects
+	Version  string
+	Debug    bool
+
+	Limits    operations.Limits
+	Transport transport.Limits
+	Bounds    host.Bounds
+	Store     pebblestore.Options
+	Events    fanout.Config
+	BackupDir string
+
+	// Fatal is told of an error after which the node cannot go on; it must end the process.
+	Fatal func(error)
+	Log   zerolog.Logger
+}
+
+// Node is one running node.
+type Node struct {
+	options Options
+	log     zerolog.Logger
+	metrics *telemetry.Metrics
+	store   *pebblestore.Store
+	comm    *persistence.Committer
+	host    *host.Host
+	clock   host.Clock
+	tail    *fanout.Tail
+	service *operations.Service
+	gate    *transport.Gate
+	api     *natsapi.Server
+	ns      *server.Server
+	nc      *nats.Conn
+	http    *http.Server
+	listen  net.Listener
+	cleanup func() error
+
+	running  sync.WaitGroup
+	stopHost context.CancelFunc
+	stopTail context.CancelFunc
+	ready    atomic.Bool
+	started  time.Time
+	requests atomic.Uint64
+	prefix   string // of request ids
+}
+
+// Start brings a node up. When it returns, requests are answered.
+func Start(o Options) (*Node, error) {
+	n := &Node{options: o, log: o.Log, metrics: telemetry.New(o.Version), started: time.Now(), prefix: requestPrefix(),
+		cleanup: func() error { return nil }}
+	if err := n.start(); err != nil {
+		return nil, errors.Join(err, n.Stop(context.Background()))
+	}
+	n.ready.Store(true)
+	return n, nil
+}
+
+func (n *Node) start() (err error) {
+	if err := n.openStore(); err != nil {
+		return err
+	}
+	if n.clock, err = n.startClock(); err != nil {
+		return err
+	}
+	if err := n.connect(); err != nil {
+		return err
+	}
+	if err := n.startCore(); err != nil {
+		return err
+	}
+	return n.startAPIs()
+}
+
+func (n *Node) openStore() (err error) {
+	o := n.options.Store
+	o.FS = n.options.FS
+	dir := filepath.Join(n.options.Data, "store")
+	if n.options.Memory {
+		dir = "store"
+		if o.FS == nil {
+			o.FS = vfs.NewMem()
+		}
+	}
+	o.ID = uuid.NewString()
+	o.Warn = func(text string) { n.log.Warn().Msg(text) }
+	o.Fatal = func(err error) {
+		if errors.Is(err, persistence.ErrCorrupt) {
+			n.metrics.Corrupt()
+		}
+		n.options.Fatal(err)
+	}
+	n.store, err = pebblestore.Open(dir, o)
+	return err
+}
+
+// testClockStart is where the test clock begins on an empty store.
+var testClockStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func (n *Node) startClock() (host.Clock, error) {
+	c := n.options.Clock
+	if c == nil {
+		return host.SystemClock{}, nil
+	}
+	c.Set(testClockStart)
+	newest, err := n.store.NewestTime()
+	if err != nil {
+		return nil, err
+	}
+	c.Set(newest)
+	return c, nil
+}
+
+func (n *Node) connect() (err error) {
+	if n.options.NATSURL == "" {
+		if n.ns, n.cleanup, err = startNATS(n.options, n.log); err != nil {
+			n.cleanup = func() error { return nil }
+			return err
+		}
+	}
+	n.nc, err = connect(n.options, n.ns, n.log)
+	return err
+}
+
+// startCore starts what decides and commits.
+func (n *Node) startCore() (err error) {
+	kinds := actors.Kinds(n.options.Limits.Actors)
+	published := func(k persistence.Kind) bool { return kinds[k].Published }
+	events := n.options.Events
+	events.Prefix = n.options.Prefix
+	if n.ns != nil {
+		events.Boot = bootID()
+	} else {
+		events.Boot = "external"
+	}
+	n.tail, err = fanout.New(events, n.store, n.nc, published, fanout.Observer{
+		Published: n.metrics.Published, Repeated: n.metrics.Repeated, Restarted: n.metrics.Restarted, Pending: n.metrics.Pending,
+	}, n.log)
+	if err != nil {
+		return err
+	}
+	watchers := operations.NewWatchers()
+	n.comm = persistence.NewCommitter(n.store, persistence.CommitMetrics{Group: n.metrics.Group, Synced: n.metrics.Synced},
+		n.tail.Committed, watchers.Committed, func(g []*persistence.Entry) { n.host.Committed(g) })
+	world := &entity.World{Store: n.store, Committer: n.comm, Now: n.clock.Now,
+		Panicked: func(id persistence.EntityID, requestID string, cause any, stack []byte) {
+			n.metrics.Panicked()
+			n.log.Error().Stringer("entity", id).Str("requestId", requestID).Interface("cause", cause).
+				Bytes("stack", stack).Msg("a decision panicked")
+		},
+		Failed: func(id persistence.EntityID, requestID string, err error) {
+			n.metrics.Failed()
+			n.log.Error().Stringer("entity", id).Str("requestId", requestID).Err(err).Msg("a command failed")
+		}}
+	n.host = host.New(kinds, world, n.store, n.comm, n.clock, n.options.Bounds, host.Observer{
+		Activated: n.metrics.Activated, Passivated: n.metrics.Passivated, Refused: n.metrics.Refused,
+	}, runtimeLogger(n.log))
+	n.service = &operations.Service{Host: n.host, Store: n.store, Clock: n.clock, Limits: n.options.Limits,
+		NewID: func() string { return uuid.Must(uuid.NewV7()).String() }, Watchers: watchers, Admin: admin{n},
+		Failed: func(requestID string, err error) {
+			n.log.Error().Str("requestId", requestID).Err(err).Msg("a request failed")
+		}}
+	n.gate = &transport.Gate{Auth: n.options.Auth, Now: n.clock.Now, Limits: n.options.Transport,
+		Exists: n.service.ProviderExists}
+	n.watchGauges()
+	n.run()
+	return nil
+}
+
+// run starts the goroutines of the node; Stop waits for each.
+func (n *Node) run() {
+	hostContext, stopHost := context.WithCancel(context.Background())
+	tailContext, stopTail := context.WithCancel(context.Background())
+	n.stopHost, n.stopTail = stopHost, stopTail
+	n.running.Go(func() {
+		if err := n.comm.Run(context.Background()); err != nil {
+			n.options.Fatal(err)
+		}
+	})
+	n.running.Go(func() {
+		if err := n.host.Run(hostContext); err != nil {
+			n.options.Fatal(err)
+		}
+	})
+	n.running.Go(func() {
+		if err := n.tail.Run(tailContext); err != nil {
+			n.log.Error().Err(err).Msg("the fan-out ended")
+		}
+	})
+	n.running.Go(func() { n.upkeep(hostContext) })
+}
+
+// watchSpaceEvery is how often the free disk space is looked at.
+const watchSpaceEvery = time.Second
+
+func (n *Node) upkeep(ctx context.Context) {
+	tick := time.NewTicker(watchSpaceEvery)
+	defer tick.Stop()
+	for {
+		if err := n.store.CheckSpace(); err != nil {
+			n.log.Warn().Err(err).Msg("the disk space is not known")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+func (n *Node) watchGauges() {
+	n.metrics.Watch("entities_active", "Entities in memory.", func() float64 { return float64(n.host.Active()) })
+	n.metrics.Watch("commands_in_flight", "Commands that wait for their answer.", func() float64 { return float64(n.host.InFlight()) })
+	n.metrics.Watch("store_low_space", "1 while the disk is within its reserve and writes are refused.", func() float64 {
+		if errors.Is(n.store.Writable(), persistence.ErrLowSpace) {
+			return 1
+		}
+		return 0
+	})
+}
+
+// requestID names a request: in its answer, its log lines and its event.
+func (n *Node) requestID() string {
+	return n.prefix + strconv.FormatUint(n.requests.Add(1), 36)
+}
+
+// requestPrefix tells the request ids of this start from those of any other.
+func requestPrefix() string {
+	var b [5]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:])) + "-"
+}
+
+// NATSAddress and HTTPAddress are where the node listens.
+func (n *Node) NATSAddress() string {
+	if n.ns == nil {
+		return n.options.NATSURL
+	}
+	return n.ns.ClientURL()
+}
+func (n *Node) HTTPAddress() string {
+	if n.listen == nil {
+		return ""
+	}
+	return "http://" + n.listen.Addr().String()
+}
+
+// Stop refuses new requests, answers those that were taken, syncs and closes everything. It also clears up after a
+// start that failed half-way.
+func (n *Node) Stop(ctx context.Context) error {
+	n.ready.Store(false)
+	var errs []error
+	if n.http != nil {
+		errs = append(errs, n.http.Shutdown(ctx))
+	}
+	if n.api != nil {
+		errs = append(errs, n.api.Stop(ctx))
+	}
+	if n.stopHost != nil {
+		errs = append(errs, n.stopCore(ctx))
+	}
+	return errors.Join(append(errs, n.abandon())...)
+}
+
+// stopCore waits until every command is answered and every goroutine of the core has ended.
+func (n *Node) stopCore(ctx context.Context) error {
+	n.host.Close()
+	err := n.host.Drain(ctx)
+	n.stopHost()
+	n.comm.Close()
+	n.stopTail()
+	n.running.Wait()
+	return err
+}
+
+// abandon closes what is open.
+func (n *Node) abandon() error {
+	var errs []error
+	if n.nc != nil {
+		n.nc.Close()
+	}
+	if n.ns != nil {
+		n.ns.Shutdown()
+		n.ns.WaitForShutdown()
+	}
+	errs = append(errs, n.cleanup())
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,6 @@
+//go:build planted_answerearly
+
+package planted
+
+// AnswerEarly answers before the commit.
+const AnswerEarly = true

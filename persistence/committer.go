@@ -1,0 +1,213 @@
+package persistence
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"concord/internal/planted"
+)
+
+// Bounds of one group commit. What waits behind it is bounded by admission, in front of the entities.
+const (
+	groupMaxEntries = 4096
+	groupMaxBytes   = 4 << 20
+	answerMaxGroups = 8 // groups whose answers may wait to be sent before the next group is written
+)
+
+// LSN numbers what was submitted to a committer, in order. It begins at 1 with each start of the process.
+type LSN uint64
+
+// Observer is told of each group once it is durable, in order, on the committer's goroutine: it must not block.
+type Observer func(group []*Entry)
+
+// Committer folds what entities submit while the disk is busy into one atomic, synced batch after another. It is the
+// only door to the journal. No callback runs before everything submitted before it is durable; after an error of the
+// journal none runs at all.
+type Committer struct {
+	journal   Journal
+	observers []Observer
+	metrics   CommitMetrics
+
+	mu      sync.Mutex
+	queue   []submission
+	last    LSN
+	closing bool
+	wake    chan struct{}
+
+	durable atomic.Uint64
+	answers chan []func()
+}
+
+type submission struct {
+	entry *Entry // nil: only a place in the order
+	done  func()
+}
+
+// CommitMetrics are told what each commit took. All fields may be nil.
+type CommitMetrics struct {
+	Group  func(entries int)
+	Synced func(time.Duration)
+}
+
+// NewCommitter makes a committer that works while Run runs.
+func NewCommitter(j Journal, m CommitMetrics, observers ...Observer) *Committer {
+	return &Committer{
+		journal: j, metrics: m, observers: observers,
+		wake: make(chan struct{}, 1), answers: make(chan []func(), answerMaxGroups),
+	}
+}
+
+// Submit takes the entry in line and returns at once; done is called when the entry and all before it are on disk. A
+// submission after Close is dropped, and done with it.
+func (c *Committer) Submit(entry *Entry, done func()) LSN {
+	if planted.AnswerEarly {
+		done()
+		done = nil
+	}
+	return c.enqueue(submission{entry, done})
+}
+
+// After calls done once everything up to lsn is durable: at once, on the caller's goroutine, if it is already.
+func (c *Committer) After(lsn LSN, done func()) {
+	if lsn <= c.Durable() || planted.AnswerEarly {
+		done()
+		return
+	}
+	c.enqueue(submission{nil, done})
+}
+
+// Durable is the position up to which everything submitted is on disk.
+func (c *Committer) Durable() LSN { return LSN(c.durable.Load()) }
+
+// Last is the position of the newest submission.
+func (c *Committer) Last() LSN {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.last
+}
+
+func (c *Committer) enqueue(s submission) LSN {
+	c.mu.Lock()
+	if c.closing {
+		last := c.last
+		c.mu.Unlock()
+		return last
+	}
+	c.last++
+	lsn := c.last
+	c.queue = append(c.queue, s)
+	first := len(c.queue) == 1
+	c.mu.Unlock()
+	if first {
+		select {
+		case c.wake <- struct{}{}:
+		default:
+		}
+	}
+	return lsn
+}
+
+// Close refuses further submissions; Run returns when what was submitted before is durable and answered.
+func (c *Committer) Close() {
+	c.mu.Lock()
+	c.closing = true
+	c.mu.Unlock()
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run commits until Close or an error of the journal, which is final. It owns the goroutine that sends the answers,
+// so that the next sync does not wait for them.
+func (c *Committer) Run(ctx context.Context) error {
+	var sender sync.WaitGroup
+	sender.Go(func() {
+		for group := range c.answers {
+			for _, done := range group {
+				done()
+			}
+		}
+	})
+	defer sender.Wait()
+	defer close(c.answers)
+	for {
+		group, more := c.take()
+		if len(group) == 0 {
+			if !more {
+				return nil
+			}
+			select {
+			case <-c.wake:
+			case <-ctx.Done():
+				return fmt.Errorf("committer stopped with work in line: %w", context.Cause(ctx))
+			}
+			continue
+		}
+		if err := c.commit(group); err != nil {
+			return err
+		}
+	}
+}
+
+// take removes the next group from the line; more is false once the line is closed and empty.
+func (c *Committer) take() (group []submission, more bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, bytes := 0, 0
+	for n < len(c.queue) && n < groupMaxEntries && bytes < groupMaxBytes {
+		bytes += c.queue[n].entry.size()
+		n++
+	}
+	group = c.queue[:n:n]
+	if c.queue = c.queue[n:]; len(c.queue) == 0 {
+		c.queue = nil // the backing array now belongs to the group
+	}
+	return group, !c.closing || len(c.queue) > 0 || n > 0
+}
+
+func (c *Committer) commit(group []submission) error {
+	entries := make([]*Entry, 0, len(group))
+	answers := make([]func(), 0, len(group))
+	for _, s := range group {
+		if s.entry != nil {
+			entries = append(entries, s.entry)
+		}
+		if s.done != nil {
+			answers = append(answers, s.done)
+		}
+	}
+	if len(entries) > 0 {
+		start := time.Now()
+		if err := c.journal.Append(entries); err != nil {
+			return fmt.Errorf("commit %d entries: %w", len(entries), err)
+		}
+		if c.metrics.Synced != nil {
+			c.metrics.Synced(time.Since(start))
+			c.metrics.Group(len(entries))
+		}
+	}
+	c.durable.Add(uint64(len(group)))
+	for _, observe := range c.observers {
+		observe(entries)
+	}
+	c.answers <- answers
+	return nil
+}
+
+func (e *Entry) size() int {
+	if e == nil {
+		return 0
+	}
+	n := 0
+	for i := range e.Records {
+		n += len(e.Records[i].Bytes)
+		for _, b := range e.Records[i].Bodies {
+			n += len(b)
+		}
+	}
+	return n
+}

@@ -1,0 +1,144 @@
+package pebblestore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"concord/internal/planted"
+	"concord/persistence"
+)
+
+// highWaterLag is how long a durable group may go without its mark. A crash within it, together with a log that the
+// disk cut short although it said that it was synced, is the one loss that the mark cannot see.
+const highWaterLag = 20 * time.Millisecond
+
+const (
+	highWaterFile     = "HIGHWATER"
+	highWaterSlotSize = 512 // bytes; two slots in turn, so that a torn write leaves the other
+)
+
+// highWater is a small synced file beside Pebble's own: the number of the newest group that is certainly durable.
+// Pebble takes a truncated log for one that ended there; the mark tells the difference.
+type highWater struct {
+	file vfs.File
+	fail func(error)
+
+	group atomic.Uint64 // to be marked
+
+	written uint64 // of run alone, then of close
+	slot    int64  // that holds it
+
+	wake chan struct{}
+	quit chan struct{}
+	done sync.WaitGroup
+}
+
+// openHighWater opens the mark in dir, or makes it, and returns the number it holds.
+func openHighWater(fs vfs.FS, dir string, fail func(error)) (*highWater, uint64, error) {
+	path := fs.PathJoin(dir, highWaterFile)
+	file, err := fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return nil, 0, fmt.Errorf("open the high-water mark: %w", err)
+	}
+	marked, slot, err := readMark(file)
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("read the high-water mark %s: %w", path, err), file.Close())
+	}
+	h := &highWater{file: file, fail: fail, written: marked, slot: slot,
+		wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	h.group.Store(marked)
+	h.done.Go(h.run)
+	return h, marked, nil
+}
+
+// readMark returns the newest valid mark and the slot that holds it.
+func readMark(file vfs.File) (mark uint64, slot int64, err error) {
+	both := make([]byte, 2*highWaterSlotSize)
+	n, err := file.ReadAt(both, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, 0, err
+	}
+	if n == 0 {
+		return 0, 0, nil // just made
+	}
+	valid := 0
+	for i := 0; i*highWaterSlotSize+12 <= n; i++ {
+		b := both[i*highWaterSlotSize:]
+		if crc32.ChecksumIEEE(b[:8]) != binary.BigEndian.Uint32(b[8:]) {
+			continue
+		}
+		valid++
+		if m := binary.BigEndian.Uint64(b); m >= mark {
+			mark, slot = m, int64(i)
+		}
+	}
+	if valid == 0 {
+		return 0, 0, fmt.Errorf("%w: neither slot has a valid checksum", persistence.ErrCorrupt)
+	}
+	return mark, slot, nil
+}
+
+// advance says that the group is durable; the mark follows within highWaterLag.
+func (h *highWater) advance(group uint64) {
+	if planted.SkipMark {
+		return
+	}
+	h.group.Store(group)
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (h *highWater) run() {
+	for {
+		select {
+		case <-h.quit:
+			return
+		case <-h.wake:
+		}
+		if err := h.write(); err != nil {
+			h.fail(err)
+			return
+		}
+		select {
+		case <-h.quit:
+			return
+		case <-time.After(highWaterLag):
+		}
+	}
+}
+
+func (h *highWater) write() error {
+	group := h.group.Load()
+	if group == h.written {
+		return nil
+	}
+	var mark [highWaterSlotSize]byte
+	binary.BigEndian.PutUint64(mark[:], group)
+	binary.BigEndian.PutUint32(mark[8:], crc32.ChecksumIEEE(mark[:8]))
+	older := 1 - h.slot
+	if _, err := h.file.WriteAt(mark[:], older*highWaterSlotSize); err != nil {
+		return fmt.Errorf("write the high-water mark: %w", err)
+	}
+	if err := h.file.SyncData(); err != nil {
+		return fmt.Errorf("sync the high-water mark: %w", err)
+	}
+	h.written, h.slot = group, older
+	return nil
+}
+
+// close writes the newest mark and gives up the file.
+func (h *highWater) close() error {
+	close(h.quit)
+	h.done.Wait()
+	return errors.Join(h.write(), h.file.Close())
+}

@@ -1,0 +1,68 @@
+package persistence
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"concord/persistence/recordpb"
+)
+
+// EntityOf is the entity that the record belongs to.
+func EntityOf(r *recordpb.Record) EntityID {
+	return EntityID{Kind: Kind(r.GetKind()), Provider: r.GetProvider(), ID: r.GetId()}
+}
+
+// HeadOf reads a stored head.
+func HeadOf(h *recordpb.Head) Head {
+	return Head{Seq: h.GetSeq(), Version: h.GetVersion(), Time: TimeOf(h.GetTime()), Hash: h.GetHash(), State: h.GetState()}
+}
+
+// TimeOf is the time of stored microseconds; 0 is the zero time.
+func TimeOf(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}
+
+// Field numbers of record.proto that InlineBody walks by.
+const (
+	recordFieldParts = 15
+	partFieldBody    = 5
+)
+
+// InlineBody finds the body of a part in a stored record without decoding the rest of it: the way of every read.
+func InlineBody(record []byte, index int) ([]byte, error) {
+	part, err := nthField(record, recordFieldParts, index)
+	if err != nil {
+		return nil, err
+	}
+	body, err := nthField(part, partFieldBody, 0)
+	return bytes.Clone(body), err
+}
+
+// nthField is the n-th occurrence of a length-delimited field, as a slice of the message.
+func nthField(message []byte, want protowire.Number, n int) ([]byte, error) {
+	for len(message) > 0 {
+		number, kind, size := protowire.ConsumeTag(message)
+		if size < 0 {
+			return nil, fmt.Errorf("%w: record tag: %w", ErrCorrupt, protowire.ParseError(size))
+		}
+		message = message[size:]
+		if size = protowire.ConsumeFieldValue(number, kind, message); size < 0 {
+			return nil, fmt.Errorf("%w: record field %d: %w", ErrCorrupt, number, protowire.ParseError(size))
+		}
+		if number == want && kind == protowire.BytesType {
+			if n == 0 {
+				value, _ := protowire.ConsumeBytes(message)
+				return value, nil
+			}
+			n--
+		}
+		message = message[size:]
+	}
+	return nil, fmt.Errorf("%w: record without field %d", ErrCorrupt, want)
+}

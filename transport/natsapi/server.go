@@ -1,0 +1,283 @@
+// Package natsapi offers the operation table over NATS request-reply, registered with the micro package, so that
+// `nats micro ls|info|stats` shows every operation with its schemas.
+//
+// A callback only reads the request and hands it over: micro calls the handlers of one endpoint one after another. The
+// answer is a message of our own, published when the outcome is durable: micro's Request must not be kept that long.
+package natsapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+
+	"concord/actors/jsonvalue"
+	"concord/actors/problem"
+	"concord/transport"
+)
+
+// Bounds of the API.
+const (
+	readersCount     = 16   // goroutines that run operations which read from the disk
+	readersMaxQueue  = 4096 // requests that wait for one of them
+	endpointMaxMsgs  = 64 << 10
+	endpointMaxBytes = 64 << 20
+)
+
+// Observer is told of each answer. All fields must be set.
+type Observer struct {
+	Answered func(op *transport.Operation, code problem.Code, took time.Duration) // code "" is a success
+	Refused  func(r *transport.Request, p *problem.Problem, err error)            // for the log
+	Dropped  func(reason string)                                                  // requests without an answer
+}
+
+// Config of the API.
+type Config struct {
+	Prefix   string // of all subjects: concord.v1
+	Version  string
+	Metadata func(*transport.Operation) map[string]string // of an endpoint: its schemas
+}
+
+// Server answers requests of one connection.
+type Server struct {
+	config    Config
+	nc        *nats.Conn
+	gate      *transport.Gate
+	observer  Observer
+	requestID func() string
+	service   micro.Service
+	reads     chan func()
+	inFlight  sync.WaitGroup
+	readers   sync.WaitGroup
+	cancel    context.CancelFunc
+}
+
+// Start registers every operation of the table.
+func Start(nc *nats.Conn, c Config, g *transport.Gate, table []*transport.Operation, requestID func() string, o Observer,
+) (*Server, error) {
+	service, err := micro.AddService(nc, micro.Config{
+		Name: "concord", Version: c.Version, Description: "Collections of records that many change at once",
+		DoneHandler: func(micro.Service) {},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("register the service: %w", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{config: c, nc: nc, gate: g, observer: o, requestID: requestID, service: service,
+		reads: make(chan func(), readersMaxQueue), cancel: cancel}
+	for range readersCount {
+		s.readers.Go(func() {
+			for read := range s.reads {
+				read()
+			}
+		})
+	}
+	for _, op := range table {
+		if err := s.register(ctx, op); err != nil {
+			return nil, errors.Join(fmt.Errorf("register %s: %w", op.Name, err), s.Stop(context.Background()))
+		}
+	}
+	return s, nil
+}
+
+func (s *Server) register(ctx context.Context, op *transport.Operation) error {
+	subject := s.config.Prefix + "." + op.Name
+	if !op.Global {
+		subject += ".*"
+	}
+	if op.HasID {
+		subject += ".*"
+	}
+	return s.service.AddEndpoint(strings.ReplaceAll(op.Name, ".", "-"),
+		micro.HandlerFunc(func(req micro.Request) { s.take(ctx, op, req) }),
+		micro.WithEndpointSubject(subject),
+		micro.WithEndpointMetadata(s.config.Metadata(op)),
+		micro.WithEndpointPendingLimits(endpointMaxMsgs, endpointMaxBytes))
+}
+
+// call is a request on its way to its answer.
+type call struct {
+	server  *Server
+	reply   string
+	request *transport.Request
+}
+
+// take reads one request and hands it over.
+func (s *Server) take(ctx context.Context, op *transport.Operation, req micro.Request) {
+	received := time.Now()
+	if !answerable(req.Reply()) {
+		s.observer.Dropped("reply subject")
+		return
+	}
+	s.inFlight.Add(1)
+	r := &transport.Request{Op: op, Body: req.Data(), Received: received, RequestID: s.requestID()}
+	c := &call{s, req.Reply(), r}
+	if err := s.open(r, req); err != nil {
+		c.done(nil, err)
+		return
+	}
+	if !op.Blocks {
+		op.Handle(ctx, r, c.done)
+		return
+	}
+	select {
+	case s.reads <- func() { op.Handle(ctx, r, c.done) }:
+	default:
+		p := problem.New(problem.Overloaded, "too many requests wait to be read")
+		p.RetryAfter = 100 * time.Millisecond
+		c.done(nil, p)
+	}
+}
+
+// answerable accepts the reply subjects of requests alone: otherwise a client could make us publish wherever it likes.
+func answerable(reply string) bool {
+	return (strings.HasPrefix(reply, "_INBOX.") || strings.HasPrefix(reply, "_R_.")) && !strings.ContainsAny(reply, "*> \t\r\n")
+}
+
+// open checks the subject, the headers and the parameters, and lets the caller in.
+func (s *Server) open(r *transport.Request, req micro.Request) error {
+	for name, values := range req.Headers() {
+		if len(values) > 0 {
+			r.SetHeader(name, values[0])
+		}
+	}
+	rest := strings.TrimPrefix(req.Subject(), s.config.Prefix+"."+r.Op.Name)
+	rest = strings.TrimPrefix(rest, ".")
+	if !r.Op.Global {
+		r.Provider = rest
+	}
+	if r.Op.HasID {
+		r.Provider, r.ID, _ = strings.Cut(rest, ".")
+	}
+	if err := s.gate.Enter(r); err != nil {
+		return err
+	}
+	if r.Op.Body != nil {
+		return nil
+	}
+	return params(r)
+}
+
+// params reads the members of the body of an operation that has no body of its own.
+func params(r *transport.Request) error {
+	if len(r.Body) == 0 {
+		return nil
+	}
+	members, err := jsonvalue.Members(r.Body)
+	if err != nil {
+		return problem.At("", "the parameters are no JSON object: %v", err)
+	}
+	if r.Params == nil {
+		r.Params = make(map[string][]string, len(members))
+	}
+	for _, m := range members {
+		v, err := jsonvalue.Parse(m.Text)
+		if err != nil {
+			return problem.At("/"+m.Name, "%v", err)
+		}
+		if m.Name == r.Op.Inner && v.Kind() == jsonvalue.String {
+			r.Inner = v.Str()
+			if !transport.ValidDocumentID(r.Inner) {
+				return problem.At("/"+m.Name, "%s", transport.DocumentIDRule)
+			}
+			continue
+		}
+		if err := param(r, m.Name, v); err != nil {
+			return err
+		}
+	}
+	if r.Op.Inner != "" && r.Inner == "" {
+		return problem.At("/"+r.Op.Inner, "is missing")
+	}
+	r.Body = nil
+	return nil
+}
+
+func param(r *transport.Request, name string, v *jsonvalue.Value) error {
+	for _, p := range r.Op.Params {
+		if p.Name != name {
+			continue
+		}
+		values := []*jsonvalue.Value{v}
+		if p.Repeat && v.Kind() == jsonvalue.Array {
+			values = v.Elements()
+		}
+		for _, v := range values {
+			text, ok := scalar(v)
+			if !ok {
+				return problem.At("/"+name, "must be a %s", p.Type)
+			}
+			r.Params[name] = append(r.Params[name], text)
+		}
+		return nil
+	}
+	return problem.At("/"+name, "%s has no parameter of this name", r.Op.Name)
+}
+
+func scalar(v *jsonvalue.Value) (string, bool) {
+	switch v.Kind() {
+	case jsonvalue.String:
+		return v.Str(), true
+	case jsonvalue.Number:
+		return v.Literal(), true
+	case jsonvalue.Bool:
+		return strconv.FormatBool(v.Bool()), true
+	default:
+		return "", false
+	}
+}
+
+// done publishes the answer. It is called once, by any goroutine.
+func (c *call) done(reply *transport.Reply, err error) {
+	defer c.server.inFlight.Done()
+	msg := &nats.Msg{Subject: c.reply}
+	var code problem.Code
+	if err != nil {
+		p := problem.Of(err)
+		code = p.Code
+		c.server.observer.Refused(c.request, p, err)
+		msg.Header = nats.Header{
+			transport.HeaderServiceCode:  []string{strconv.Itoa(code.Status())},
+			transport.HeaderServiceError: []string{code.Title()},
+			transport.HeaderRequestID:    []string{c.request.RequestID},
+		}
+		msg.Data = transport.RenderProblem(p, c.request.RequestID)
+	} else {
+		msg.Data = reply.Body
+	}
+	if err := c.server.nc.PublishMsg(msg); err != nil {
+		c.server.observer.Dropped("publish")
+	}
+	c.server.observer.Answered(c.request.Op, code, time.Since(c.request.Received))
+}
+
+// Stop takes no more requests and waits until those that were taken are answered.
+func (s *Server) Stop(ctx context.Context) error {
+	err := s.service.Stop()
+	answered := make(chan struct{})
+	go func() {
+		s.inFlight.Wait()
+		close(answered)
+	}()
+	select {
+	case <-answered:
+	case <-ctx.Done():
+		return fmt.Errorf("stop the NATS API: %w", context.Cause(ctx))
+	}
+	close(s.reads)
+	s.readers.Wait()
+	s.cancel()
+	if err != nil {
+		return fmt.Errorf("stop the NATS API: %w", err)
+	}
+	if err := s.nc.FlushWithContext(ctx); err != nil {
+		return fmt.Errorf("flush the last answers: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,192 @@
+package operations
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"concord/actors/collection"
+	"concord/actors/jsonvalue"
+	"concord/actors/problem"
+	"concord/transport"
+)
+
+// Bounds of single fields.
+const (
+	reasonMaxBytes = 1024
+	changesMax     = 10_000
+)
+
+// envelope is a request body of ours, opened: its members by their exact names. Contents stay text.
+type envelope struct {
+	path    string // in front of the names, for problems
+	members map[string]jsonvalue.RawMember
+}
+
+// openEnvelope reads an object that has no members but the named ones. An empty body is an empty object.
+func openEnvelope(body []byte, path string, names ...string) (*envelope, error) {
+	e := &envelope{path: path, members: make(map[string]jsonvalue.RawMember, len(names))}
+	if len(body) == 0 {
+		return e, nil
+	}
+	members, err := jsonvalue.Members(body)
+	if err != nil {
+		return nil, syntax(path, err)
+	}
+	for _, m := range members {
+		if !contains(names, m.Name) {
+			return nil, unknownMember(path, m.Name, names)
+		}
+		e.members[m.Name] = m
+	}
+	return e, nil
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+func unknownMember(path, name string, known []string) error {
+	at := path + jsonvalue.Pointer{name}.String()
+	for _, n := range known {
+		if strings.EqualFold(n, name) {
+			return problem.At(at, "names are exact: %q is meant", n)
+		}
+	}
+	return problem.At(at, "unknown member; known are %s", strings.Join(known, ", "))
+}
+
+// syntax turns an error of the JSON reader into a problem that names the place.
+func syntax(path string, err error) error {
+	if s, ok := errors.AsType[*jsonvalue.SyntaxError](err); ok {
+		return problem.At(path+s.Path, "%s at byte %d", s.Reason, s.Offset)
+	}
+	return problem.At(path, "%v", err)
+}
+
+func (e *envelope) has(name string) bool { _, ok := e.members[name]; return ok }
+
+func (e *envelope) at(name string) string { return e.path + "/" + name }
+
+// str is a string member, "" if it is not there.
+func (e *envelope) str(name string, maxBytes int) (string, error) {
+	m, ok := e.members[name]
+	if !ok {
+		return "", nil
+	}
+	if m.Kind != jsonvalue.String {
+		return "", problem.At(e.at(name), "must be a string")
+	}
+	var s string
+	if err := json.Unmarshal(m.Text, &s); err != nil {
+		return "", problem.At(e.at(name), "must be a string")
+	}
+	if len(s) > maxBytes {
+		return "", problem.At(e.at(name), "%d bytes: the limit is %d", len(s), maxBytes)
+	}
+	return s, nil
+}
+
+// number is a whole number from 1 on; nil if it is not there.
+func (e *envelope) number(name string) (*uint64, error) {
+	m, ok := e.members[name]
+	if !ok {
+		return nil, nil
+	}
+	n, err := strconv.ParseUint(string(m.Text), 10, 53)
+	if m.Kind != jsonvalue.Number || err != nil {
+		return nil, problem.At(e.at(name), "must be a whole number from 0 on")
+	}
+	return &n, nil
+}
+
+// common are the members that every write has.
+type common struct {
+	base           *uint64
+	policy, reason string
+}
+
+var commonNames = []string{"baseVersion", "policy", "onLocked", "reason"}
+
+// policies are the names that a write may ask for; which a collection offers is its own matter.
+var policies = []string{"merge", "merge-client", "merge-server", "client", "server", "merged", "server-logic", "custom-logic"}
+
+func (e *envelope) common() (c common, err error) {
+	if c.base, err = e.number("baseVersion"); err != nil {
+		return c, err
+	}
+	if c.policy, err = e.str("policy", 64); err != nil {
+		return c, err
+	}
+	if c.policy != "" && !contains(policies, c.policy) {
+		return c, problem.At(e.at("policy"), "unknown policy; known are %s", strings.Join(policies, ", "))
+	}
+	onLocked, err := e.str("onLocked", 64)
+	if err != nil {
+		return c, err
+	}
+	if onLocked != "" && onLocked != "queue" {
+		return c, problem.At(e.at("onLocked"), `must be "queue"`)
+	}
+	c.reason, err = e.str("reason", reasonMaxBytes)
+	return c, err
+}
+
+// preconditions reads the headers and the base.
+func preconditions(r *transport.Request, base *uint64) (p collection.Preconditions, err error) {
+	p.Base = base
+	if r.Header.IfMatch != "" {
+		if p.IfMatch, p.IfExists, err = transport.ParseETags(r.Header.IfMatch); err != nil {
+			return p, err
+		}
+	}
+	switch r.Header.IfNoneMatch {
+	case "":
+	case "*":
+		p.IfNoneMatch = true
+	default:
+		return p, problem.At("header "+transport.HeaderIfNoneMatch, "a write takes only *")
+	}
+	return p, nil
+}
+
+// metadata reads the new metadata of a put; ok is false if it is left out.
+func (e *envelope) metadata() (ch collection.Change, ok bool, err error) {
+	m, ok := e.members["metadata"]
+	if !ok {
+		return ch, false, nil
+	}
+	if m.Kind != jsonvalue.Object {
+		return ch, false, problem.At(e.at("metadata"), "must be an object")
+	}
+	return collection.Change{Op: collection.OpPut, Part: collection.MetadataPart, Path: e.at("metadata"),
+		Body: m.Text, Hash: uint64(m.Hash)}, true, nil
+}
+
+// documents reads the new documents of a put.
+func (e *envelope) documents() ([]collection.Change, error) {
+	m := e.members["documents"]
+	if m.Kind != jsonvalue.Object {
+		return nil, problem.At(e.at("documents"), "must be an object of documents by their ids")
+	}
+	members, err := jsonvalue.Members(m.Text)
+	if err != nil {
+		return nil, syntax(e.at("documents"), err)
+	}
+	changes := make([]collection.Change, len(members))
+	for i, d := range members {
+		if !transport.ValidDocumentID(d.Name) {
+			return nil, problem.At(e.at("documents")+jsonvalue.Pointer{d.Name}.String(), "a document id is %s",
+				transport.DocumentIDRule)
+		}
+		changes[i] = collection.Change{Op: collection.OpPut, Part: d.Name, Body: d.Text, Hash: uint64(d.Hash),
+			Path: e.at("documents") + jsonvalue.Pointer{d.Name}.String()}
+	}
+	return changes, nil
+}

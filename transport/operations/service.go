@@ -1,0 +1,122 @@
+// Package operations is the one table of what Concord can do, and the code behind each line: it turns requests into
+// commands for entities, and reads the store for those that only ask. Adding an operation is a line in Table and a
+// function.
+package operations
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"maps"
+	"slices"
+	"time"
+
+	"concord/actors"
+	"concord/actors/entity"
+	"concord/actors/host"
+	"concord/actors/problem"
+	"concord/persistence"
+	"concord/transport"
+)
+
+// Service is what the operations work on.
+type Service struct {
+	Host     *host.Host
+	Store    persistence.Store
+	Clock    host.Clock
+	Limits   Limits
+	NewID    func() string // of uploads and jobs
+	Watchers *Watchers
+	Admin    Admin
+	Failed   func(requestID string, err error) // logs what the caller is not told
+}
+
+// Limits of the operations.
+type Limits struct {
+	Actors        actors.Limits
+	PageMaxItems  int // items of one page of a list
+	PageMaxBytes  int // contents of one page of documents
+	PageItems     int // items of a page if the caller does not say
+	NamedMaxParts int // documents that an event or a history entry names
+}
+
+// DefaultLimits are the limits of semantics section 1 and the API's conventions.
+var DefaultLimits = Limits{
+	Actors: actors.DefaultLimits, PageMaxItems: 1000, PageMaxBytes: 768 << 10, PageItems: 100, NamedMaxParts: 1000,
+}
+
+// Admin is what the operator's operations need of the node.
+type Admin interface {
+	// Status is shown as it is, as JSON.
+	Status() any
+	// Backup writes an online copy of the store into a new directory below the backup directory, and names it.
+	Backup(ctx context.Context, name string) (any, error)
+	// Verify reads the whole store against its hashes.
+	Verify(ctx context.Context) (any, error)
+}
+
+// reply is how an operation answers.
+type reply = func(*transport.Reply, error)
+
+// write sends a command to an entity on behalf of the request.
+func (s *Service) write(r *transport.Request, id persistence.EntityID, command any, reason string, done reply) {
+	env := &entity.Envelope{
+		Entity: id, Command: command, Deadline: r.Deadline, DryRun: r.Param("dryRun") == "true",
+		Meta: entity.Meta{Principal: r.Caller.Principal, Session: r.Header.Session, RequestID: r.RequestID, Reason: reason},
+		Reply: func(a entity.Answer, err error) {
+			if err != nil {
+				done(nil, err)
+				return
+			}
+			done(&transport.Reply{Status: a.Status, Version: a.Version, Body: a.Body}, nil)
+		},
+	}
+	if r.Header.IdempotencyKey != "" && !env.DryRun {
+		env.Meta.Key = r.Header.IdempotencyKey
+		env.Meta.KeyDigest = digest(r)
+	}
+	s.Host.Deliver(env)
+}
+
+// digest is over operation, target, preconditions, policy and body, each with its length in front: what must be equal
+// for a request to be a repeat.
+func digest(r *transport.Request) []byte {
+	h := sha256.New()
+	field := func(b []byte) {
+		var n [8]byte
+		binary.BigEndian.PutUint64(n[:], uint64(len(b)))
+		h.Write(n[:])
+		h.Write(b)
+	}
+	for _, text := range []string{r.Op.Name, r.Provider, r.ID, r.Inner, r.Header.IfMatch, r.Header.IfNoneMatch,
+		r.Header.ContentType, r.Header.LockToken, r.Header.LockRelease} {
+		field([]byte(text))
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Params)) {
+		field([]byte(name))
+		for _, v := range r.Params[name] {
+			field([]byte(v))
+		}
+	}
+	field(r.Body)
+	return h.Sum(nil)
+}
+
+// read runs fn on a view of the store, and answers when all that the view showed of the entity is durable.
+func (s *Service) read(id persistence.EntityID, done reply, fn func(persistence.View) (*transport.Reply, error)) {
+	view := s.Store.View()
+	answer, err := fn(view)
+	if closeErr := view.Close(); err == nil {
+		err = closeErr
+	}
+	s.Host.Settled(id, func() { done(answer, err) })
+}
+
+func collectionID(r *transport.Request) persistence.EntityID {
+	return persistence.EntityID{Kind: persistence.KindCollection, Provider: r.Provider, ID: r.ID}
+}
+
+// now is the domain's time.
+func (s *Service) now() time.Time { return s.Clock.Now() }
+
+func noSuchCollection() error { return problem.New(problem.NotFound, "there is no such collection") }

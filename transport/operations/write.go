@@ -1,0 +1,439 @@
+package operations
+
+import (
+	"context"
+	"mime"
+
+	"concord/actors/collection"
+	"concord/actors/jsonvalue"
+	"concord/actors/problem"
+	"concord/transport"
+)
+
+// Media types of a patch.
+const (
+	typeJSON       = "application/json"
+	typeJSONPatch  = "application/json-patch+json"
+	typeMergePatch = "application/merge-patch+json"
+)
+
+// collectionPut replaces the parts that are given, and creates the collection if there is none.
+func (s *Service) collectionPut(_ context.Context, r *transport.Request, done reply) {
+	w, reason, err := decodePut(r)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	s.write(r, collectionID(r), w, reason, done)
+}
+
+func decodePut(r *transport.Request) (*collection.Write, string, error) {
+	e, err := openEnvelope(r.Body, "", append([]string{"format", "type", "metadata", "documents"}, commonNames...)...)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := e.common()
+	if err != nil {
+		return nil, "", err
+	}
+	w := &collection.Write{Create: true, Policy: c.policy}
+	if w.Preconditions, err = preconditions(r, c.base); err != nil {
+		return nil, "", err
+	}
+	if w.Format, err = e.str("format", 16); err != nil {
+		return nil, "", err
+	}
+	if w.Format != "" && w.Format != collection.FormatJSON && w.Format != collection.FormatMARC {
+		return nil, "", problem.At("/format", `must be "json" or "marc"`)
+	}
+	if w.Type, err = e.str("type", 128); err != nil {
+		return nil, "", err
+	}
+	if w.Type != "" && !transport.ValidID(w.Type) {
+		return nil, "", problem.At("/type", "a type id is letters, digits, \"_\" or \"-\"")
+	}
+	metadata, ok, err := e.metadata()
+	if err != nil {
+		return nil, "", err
+	}
+	if ok {
+		w.Changes = append(w.Changes, metadata)
+	}
+	if e.has("documents") {
+		documents, err := e.documents()
+		if err != nil {
+			return nil, "", err
+		}
+		w.ReplaceDocuments, w.Changes = true, append(w.Changes, documents...)
+	}
+	return w, c.reason, nil
+}
+
+// collectionPatch carries one or many changes and makes one version of them.
+func (s *Service) collectionPatch(_ context.Context, r *transport.Request, done reply) {
+	w, reason, err := decodePatch(r)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	s.write(r, collectionID(r), w, reason, done)
+}
+
+func decodePatch(r *transport.Request) (w *collection.Write, reason string, err error) {
+	mediaType := typeJSON
+	if r.Header.ContentType != "" {
+		if mediaType, _, err = mime.ParseMediaType(r.Header.ContentType); err != nil {
+			return nil, "", problem.At("header "+transport.HeaderContentType, "%v", err)
+		}
+	}
+	switch mediaType {
+	case typeJSON:
+		w, reason, err = decodeChanges(r.Body)
+	case typeJSONPatch:
+		w, err = decodeJSONPatch(r.Body)
+	case typeMergePatch:
+		w, err = decodeMergePatch(r.Body)
+	default:
+		err = problem.At("header "+transport.HeaderContentType, "must be %s, %s or %s", typeJSON, typeJSONPatch, typeMergePatch)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	w.Preconditions, err = preconditions(r, w.Base)
+	return w, reason, err
+}
+
+func decodeJSONPatch(body []byte) (*collection.Write, error) {
+	patch, err := jsonvalue.ParsePatch(body)
+	if err != nil {
+		return nil, syntax("", err)
+	}
+	moves, err := collection.ParseCrossPatch(patch)
+	if err != nil {
+		return nil, err
+	}
+	return &collection.Write{Moves: moves}, nil
+}
+
+// decodeMergePatch reads an RFC 7396 patch of {metadata, documents}: null removes, as everywhere in that standard.
+func decodeMergePatch(body []byte) (*collection.Write, error) {
+	e, err := openEnvelope(body, "", "metadata", "documents")
+	if err != nil {
+		return nil, err
+	}
+	w := &collection.Write{}
+	if m, ok := e.members["metadata"]; ok {
+		ch, err := mergeChange(collection.MetadataPart, "/metadata", m)
+		if err != nil {
+			return nil, err
+		}
+		if m.Kind == jsonvalue.Null {
+			ch = collection.Change{Op: collection.OpPut, Path: "/metadata", Body: []byte("{}"),
+				Hash: uint64(jsonvalue.NewObject().Hash())}
+		}
+		w.Changes = append(w.Changes, ch)
+	}
+	m, ok := e.members["documents"]
+	switch {
+	case !ok:
+		return w, nil
+	case m.Kind == jsonvalue.Null:
+		w.ReplaceDocuments = true
+		return w, nil
+	case m.Kind != jsonvalue.Object:
+		return nil, problem.At("/documents", "must be an object of documents by their ids, or null")
+	}
+	documents, err := e.documents()
+	if err != nil {
+		return nil, err
+	}
+	members, err := jsonvalue.Members(m.Text)
+	if err != nil {
+		return nil, syntax("/documents", err)
+	}
+	for i, d := range members {
+		ch, err := mergeChange(d.Name, documents[i].Path, d)
+		if err != nil {
+			return nil, err
+		}
+		w.Changes = append(w.Changes, ch)
+	}
+	return w, nil
+}
+
+// mergeChange is what RFC 7396 says of one member: null removes, an object merges, anything else replaces.
+func mergeChange(part, path string, m jsonvalue.RawMember) (collection.Change, error) {
+	ch := collection.Change{Part: part, Path: path}
+	switch {
+	case m.Kind == jsonvalue.Null:
+		ch.Op = collection.OpRemoveIfThere
+	case m.Kind == jsonvalue.Object:
+		tree, err := jsonvalue.Parse(m.Text)
+		if err != nil {
+			return ch, syntax(path, err)
+		}
+		ch.Op, ch.Merge = collection.OpMerge, tree
+	case part == collection.MetadataPart:
+		return ch, problem.At(path, "must be an object or null")
+	default:
+		ch.Op, ch.Body, ch.Hash = collection.OpPut, m.Text, uint64(m.Hash)
+	}
+	return ch, nil
+}
+
+// decodeChanges reads {changes: [...]}, our own aggregate of many changes.
+func decodeChanges(body []byte) (*collection.Write, string, error) {
+	e, err := openEnvelope(body, "", append([]string{"changes"}, commonNames...)...)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := e.common()
+	if err != nil {
+		return nil, "", err
+	}
+	m, ok := e.members["changes"]
+	if !ok || m.Kind != jsonvalue.Array {
+		return nil, "", problem.At("/changes", "must be an array of changes")
+	}
+	elements, err := jsonvalue.Elements(m.Text)
+	if err != nil {
+		return nil, "", syntax("/changes", err)
+	}
+	if len(elements) > changesMax {
+		return nil, "", problem.New(problem.TooLarge, "%d changes: the limit is %d", len(elements), changesMax)
+	}
+	w := &collection.Write{Policy: c.policy, Changes: make([]collection.Change, len(elements))}
+	w.Base = c.base
+	for i, element := range elements {
+		path := "/changes" + indexPath(i)
+		if w.Changes[i], err = decodeChange(element.Text, path); err != nil {
+			return nil, "", err
+		}
+	}
+	return w, c.reason, nil
+}
+
+// changeOps are the names of the changes, and whether they are on the metadata.
+var changeOps = map[string]struct {
+	op       collection.Op
+	metadata bool
+}{
+	"put-document":    {collection.OpPut, false},
+	"merge-document":  {collection.OpMerge, false},
+	"patch-document":  {collection.OpPatch, false},
+	"remove-document": {collection.OpRemove, false},
+	"put-metadata":    {collection.OpPut, true},
+	"merge-metadata":  {collection.OpMerge, true},
+	"patch-metadata":  {collection.OpPatch, true},
+}
+
+func decodeChange(text []byte, path string) (ch collection.Change, err error) {
+	e, err := openEnvelope(text, path, "op", "id", "value", "baseVersion")
+	if err != nil {
+		return ch, err
+	}
+	name, err := e.str("op", 64)
+	if err != nil {
+		return ch, err
+	}
+	kind, ok := changeOps[name]
+	if !ok {
+		return ch, problem.At(e.at("op"), "unknown change %q", name)
+	}
+	ch = collection.Change{Op: kind.op, Path: path}
+	if ch.Base, err = e.number("baseVersion"); err != nil {
+		return ch, err
+	}
+	if kind.metadata == e.has("id") {
+		return ch, problem.At(e.at("id"), "a change of a document has an id, one of the metadata has none")
+	}
+	if !kind.metadata {
+		if ch.Part, err = e.documentID("id"); err != nil {
+			return ch, err
+		}
+	}
+	return ch, e.changeValue(&ch)
+}
+
+// documentID is a member that must be a valid document id.
+func (e *envelope) documentID(name string) (string, error) {
+	id, err := e.str(name, len(e.members[name].Text))
+	if err != nil {
+		return "", err
+	}
+	if !transport.ValidDocumentID(id) {
+		return "", problem.At(e.at(name), "a document id is %s", transport.DocumentIDRule)
+	}
+	return id, nil
+}
+
+func (e *envelope) changeValue(ch *collection.Change) error {
+	m, ok := e.members["value"]
+	at := e.at("value")
+	switch {
+	case ch.Op == collection.OpRemove && ok:
+		return problem.At(at, "a removal has no value")
+	case ch.Op == collection.OpRemove:
+		return nil
+	case !ok:
+		return problem.At(at, "is missing")
+	}
+	switch ch.Op {
+	case collection.OpPatch:
+		patch, err := jsonvalue.ParsePatch(m.Text)
+		if err != nil {
+			return syntax(at, err)
+		}
+		ch.Patch = patch
+	case collection.OpMerge:
+		tree, err := jsonvalue.Parse(m.Text)
+		if err != nil {
+			return syntax(at, err)
+		}
+		ch.Merge = tree
+	default:
+		if ch.Part == collection.MetadataPart && m.Kind != jsonvalue.Object {
+			return problem.At(at, "the metadata is an object")
+		}
+		ch.Body, ch.Hash = m.Text, uint64(m.Hash)
+	}
+	return nil
+}
+
+// documentPut writes one document of a collection that exists.
+func (s *Service) documentPut(_ context.Context, r *transport.Request, done reply) {
+	e, err := openEnvelope(r.Body, "", append([]string{"document", "value"}, commonNames...)...)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	w, reason, err := decodeDocumentPut(e, r)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	s.write(r, collectionID(r), w, reason, done)
+}
+
+func decodeDocumentPut(e *envelope, r *transport.Request) (*collection.Write, string, error) {
+	c, err := e.common()
+	if err != nil {
+		return nil, "", err
+	}
+	ch := collection.Change{Op: collection.OpPut, Path: "/value"}
+	if ch.Part, err = inner(e, r); err != nil {
+		return nil, "", err
+	}
+	if err := e.changeValue(&ch); err != nil {
+		return nil, "", err
+	}
+	w := &collection.Write{Policy: c.policy}
+	w.Base = c.base
+	if err := partPreconditions(r, &ch); err != nil {
+		return nil, "", err
+	}
+	w.Changes = []collection.Change{ch}
+	return w, c.reason, nil
+}
+
+// inner is the document that the path or, over NATS, the body names.
+func inner(e *envelope, r *transport.Request) (string, error) {
+	if r.Inner == "" {
+		if !e.has("document") {
+			return "", problem.At("/document", "is missing: which document?")
+		}
+		return e.documentID("document")
+	}
+	if e.has("document") {
+		return "", problem.At("/document", "the path names the document; the body does not repeat it")
+	}
+	return r.Inner, nil
+}
+
+// partPreconditions reads If-Match and If-None-Match as conditions on one document: its entity tag names the newest
+// version of the collection at which the document was seen.
+func partPreconditions(r *transport.Request, ch *collection.Change) error {
+	p, err := preconditions(r, nil)
+	ch.IfMatch, ch.IfExists, ch.IfNoneMatch = p.IfMatch, p.IfExists, p.IfNoneMatch
+	return err
+}
+
+// documentDelete removes one document.
+func (s *Service) documentDelete(_ context.Context, r *transport.Request, done reply) {
+	base, reason, err := deleteParams(r)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	ch := collection.Change{Op: collection.OpRemove, Part: r.Inner, Path: ""}
+	if err := partPreconditions(r, &ch); err != nil {
+		done(nil, err)
+		return
+	}
+	w := &collection.Write{Changes: []collection.Change{ch}}
+	w.Base = base
+	s.write(r, collectionID(r), w, reason, done)
+}
+
+// collectionDelete leaves a tombstone.
+func (s *Service) collectionDelete(_ context.Context, r *transport.Request, done reply) {
+	base, reason, err := deleteParams(r)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	p, err := preconditions(r, base)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	s.write(r, collectionID(r), &collection.Delete{Preconditions: p}, reason, done)
+}
+
+// deleteParams are the inputs of a deletion, which has no body.
+func deleteParams(r *transport.Request) (base *uint64, reason string, err error) {
+	n, given, err := intParam(r, "baseVersion")
+	if err != nil {
+		return nil, "", err
+	}
+	if given {
+		base = &n
+	}
+	if reason = r.Param("reason"); len(reason) > reasonMaxBytes {
+		return nil, "", problem.At("reason", "%d bytes: the limit is %d", len(reason), reasonMaxBytes)
+	}
+	return base, reason, nil
+}
+
+// collectionRevert makes an old version the newest.
+func (s *Service) collectionRevert(_ context.Context, r *transport.Request, done reply) {
+	e, err := openEnvelope(r.Body, "", "to", "baseVersion", "reason")
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	to, err := e.number("to")
+	if err == nil && to == nil {
+		err = problem.At("/to", "is missing: which version?")
+	}
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	base, err := e.number("baseVersion")
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	p, err := preconditions(r, base)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	reason, err := e.str("reason", reasonMaxBytes)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	s.write(r, collectionID(r), &collection.Revert{Preconditions: p, To: *to}, reason, done)
+}
