@@ -77,7 +77,8 @@ type Node struct {
 	gate    *transport.Gate
 	api     *natsapi.Server
 	ns      *server.Server
-	nc      *nats.Conn
+	nc      *nats.Conn // of the API
+	events  *nats.Conn // of the fan-out, so that its batches do not stand in the way of answers
 	http    *http.Server
 	listen  net.Listener
 	cleanup func() error
@@ -164,7 +165,10 @@ func (n *Node) connect() (err error) {
 			return err
 		}
 	}
-	n.nc, err = connect(n.options, n.ns, n.log)
+	if n.nc, err = connect(n.options, n.ns, n.log); err != nil {
+		return err
+	}
+	n.events, err = connect(n.options, n.ns, n.log)
 	return err
 }
 
@@ -179,7 +183,7 @@ func (n *Node) startCore() (err error) {
 	} else {
 		events.Boot = "external"
 	}
-	n.tail, err = fanout.New(events, n.store, n.nc, published, fanout.Observer{
+	n.tail, err = fanout.New(events, n.store, n.events, published, fanout.Observer{
 		Published: n.metrics.Published, Repeated: n.metrics.Repeated, Restarted: n.metrics.Restarted, Pending: n.metrics.Pending,
 	}, n.log)
 	if err != nil {
@@ -322,8 +326,10 @@ func (n *Node) stopCore(ctx context.Context) error {
 // abandon closes what is open.
 func (n *Node) abandon() error {
 	var errs []error
-	if n.nc != nil {
-		n.nc.Close()
+	for _, nc := range []*nats.Conn{n.nc, n.events} {
+		if nc != nil {
+			nc.Close()
+		}
 	}
 	if n.ns != nil {
 		n.ns.Shutdown()

@@ -114,4 +114,12 @@ func TestLoad(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
+	families, _ := n.metrics.Registry.Gather()
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if h := m.GetHistogram(); h != nil {
+				t.Log(f.GetName(), m.GetLabel(), h.GetSampleCount(), h.GetSampleSum()/float64(h.GetSampleCount()))
+			}
+		}
+	}
 }

@@ -42,7 +42,10 @@ const (
 	retryMax         = 2 * time.Second
 	checkEvery       = 5 * time.Second
 	saveEvery        = 200 * time.Millisecond
-	safeEvery        = 60 * time.Second // how long JetStream may take to sync what it has acknowledged
+	// gatherFor is how long a batch that is not full lets events gather before the next: an atomic batch has a fixed
+	// cost in JetStream, of milliseconds on one node.
+	gatherFor = 10 * time.Millisecond
+	safeEvery = 60 * time.Second // how long JetStream may take to sync what it has acknowledged
 )
 
 // Store is the log and the cursors.
@@ -81,7 +84,8 @@ type Tail struct {
 	saved    time.Time
 	rotated  time.Time
 	checked  time.Time
-	inflight int
+	inflight int  // events published since the cursor was saved
+	full     bool // the last batch was
 }
 
 // New makes a tail. Everything that is in the log now counts as durable.
@@ -132,6 +136,9 @@ func (t *Tail) Run(ctx context.Context) error {
 			retry = min(2*retry, retryMax)
 		case progress:
 			retry = retryMin
+			if !t.full {
+				pause(ctx, gatherFor)
+			}
 		default:
 			t.idle(ctx)
 		}
@@ -190,6 +197,7 @@ func (t *Tail) step(ctx context.Context) (progress bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	t.full = b.full()
 	if len(b.events) > 0 {
 		if err := t.publish(ctx, b); err != nil {
 			return false, err

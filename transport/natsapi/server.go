@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,6 +29,7 @@ const (
 	readersMaxQueue  = 4096 // requests that wait for one of them
 	endpointMaxMsgs  = 64 << 10
 	endpointMaxBytes = 64 << 20
+	flushMax         = 2 * time.Second
 )
 
 // Observer is told of each answer. All fields must be set.
@@ -53,6 +55,8 @@ type Server struct {
 	requestID func() string
 	service   micro.Service
 	reads     chan func()
+	mu        sync.RWMutex // of stopping
+	stopping  bool
 	inFlight  sync.WaitGroup
 	readers   sync.WaitGroup
 	cancel    context.CancelFunc
@@ -115,24 +119,48 @@ func (s *Server) take(ctx context.Context, op *transport.Operation, req micro.Re
 		s.observer.Dropped("reply subject")
 		return
 	}
-	s.inFlight.Add(1)
 	r := &transport.Request{Op: op, Body: req.Data(), Received: received, RequestID: s.requestID()}
 	c := &call{s, req.Reply(), r}
+	if !s.enter() {
+		c.answer(nil, problem.New(problem.Unavailable, "the service is stopping"))
+		return
+	}
 	if err := s.open(r, req); err != nil {
 		c.done(nil, err)
 		return
 	}
 	if !op.Blocks {
-		op.Handle(ctx, r, c.done)
+		c.handle(ctx)
 		return
 	}
 	select {
-	case s.reads <- func() { op.Handle(ctx, r, c.done) }:
+	case s.reads <- func() { c.handle(ctx) }:
 	default:
 		p := problem.New(problem.Overloaded, "too many requests wait to be read")
 		p.RetryAfter = 100 * time.Millisecond
 		c.done(nil, p)
 	}
+}
+
+// handle runs the operation. A panic in it is an answer, too, and no harm to others.
+func (c *call) handle(ctx context.Context) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			c.done(nil, fmt.Errorf("%s panicked: %v\n%s", c.request.Op.Name, cause, debug.Stack()))
+		}
+	}()
+	c.request.Op.Handle(ctx, c.request, c.done)
+}
+
+// enter counts a request in, unless the server is stopping.
+func (s *Server) enter() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.stopping {
+		return false
+	}
+	s.inFlight.Add(1)
+	return true
 }
 
 // answerable accepts the reply subjects of requests alone: otherwise a client could make us publish wherever it likes.
@@ -233,9 +261,13 @@ func scalar(v *jsonvalue.Value) (string, bool) {
 	}
 }
 
-// done publishes the answer. It is called once, by any goroutine.
+// done publishes the answer and counts the request out. It is called once, by any goroutine.
 func (c *call) done(reply *transport.Reply, err error) {
 	defer c.server.inFlight.Done()
+	c.answer(reply, err)
+}
+
+func (c *call) answer(reply *transport.Reply, err error) {
 	msg := &nats.Msg{Subject: c.reply}
 	var code problem.Code
 	if err != nil {
@@ -259,7 +291,9 @@ func (c *call) done(reply *transport.Reply, err error) {
 
 // Stop takes no more requests and waits until those that were taken are answered.
 func (s *Server) Stop(ctx context.Context) error {
-	err := s.service.Stop()
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
 	answered := make(chan struct{})
 	go func() {
 		s.inFlight.Wait()
@@ -273,10 +307,10 @@ func (s *Server) Stop(ctx context.Context) error {
 	close(s.reads)
 	s.readers.Wait()
 	s.cancel()
-	if err != nil {
+	if err := s.service.Stop(); err != nil {
 		return fmt.Errorf("stop the NATS API: %w", err)
 	}
-	if err := s.nc.FlushWithContext(ctx); err != nil {
+	if err := s.nc.FlushTimeout(flushMax); err != nil {
 		return fmt.Errorf("flush the last answers: %w", err)
 	}
 	return nil
