@@ -32,7 +32,7 @@ func (Behavior) Kind() persistence.Kind { return persistence.KindCollection }
 func (Behavior) Wants(s State, c Command, known entity.Facts) []entity.Want {
 	switch c := c.(type) {
 	case *Write:
-		return wantsOfWrite(s, c, known)
+		return wantsOfWrite(c, known)
 	case *Revert:
 		if _, _, ok := known.Was(); !ok && s.Exists && c.To > 0 && c.To < s.Version {
 			return []entity.Want{{Was: c.To}}
@@ -42,7 +42,7 @@ func (Behavior) Wants(s State, c Command, known entity.Facts) []entity.Want {
 	return nil
 }
 
-func wantsOfWrite(s State, c *Write, known entity.Facts) []entity.Want {
+func wantsOfWrite(c *Write, known entity.Facts) []entity.Want {
 	var wants []entity.Want
 	all, haveAll := known.All()
 	if c.ReplaceDocuments && !haveAll {
@@ -137,9 +137,10 @@ func (b Behavior) event(s State, c *Write, d *draft) ([]Event, error) {
 			e.After.Format = FormatJSON
 		}
 	}
-	e.After.Documents, e.Documented = d.count(e.After.Documents, parts)
-	if i := slices.IndexFunc(parts, func(p entity.Content) bool { return p.ID == MetadataPart }); i >= 0 {
-		e.Blame = d.blame(parts[i].Body)
+	e.note()
+	e.After.Documents = d.count(e.After.Documents, parts)
+	if e.Described {
+		e.Blame = d.blame(parts[0].Body) // its id is the least
 	}
 	return []Event{e}, nil
 }

@@ -81,8 +81,8 @@ func (d *draft) stale(c *Write) error {
 	judge := func(path string, version uint64, by string, given *uint64) {
 		switch {
 		case given == nil:
-		case *given > d.state.Version, *given < version, *given < d.state.Born && d.state.Exists:
-			found = append(found, Stale{Path: path, Base: *given, Version: max(version, d.state.Born), By: by})
+		case *given > d.state.Version, *given < version, *given < d.state.Since:
+			found = append(found, Stale{Path: path, Base: *given, Version: max(version, d.state.Since), By: by})
 			base = *given
 		}
 	}
@@ -252,13 +252,12 @@ func (p *newPart) same() bool {
 }
 
 // count is how many documents live after the parts are written.
-func (d *draft) count(before uint64, parts []entity.Content) (after uint64, documented bool) {
-	after = before
+func (d *draft) count(before uint64, parts []entity.Content) uint64 {
+	after := before
 	for i := range parts {
 		if parts[i].ID == MetadataPart {
 			continue
 		}
-		documented = true
 		existed := d.parts[parts[i].ID].old.Exists
 		switch {
 		case parts[i].Removed:
@@ -267,7 +266,7 @@ func (d *draft) count(before uint64, parts []entity.Content) (after uint64, docu
 			after++
 		}
 	}
-	return after, documented
+	return after
 }
 
 // blame names who wrote each top-level member of the new metadata: the command, or whoever wrote it before.

@@ -26,7 +26,9 @@ type State struct {
 	Version          uint64
 	Born             uint64 // version that created it: parts of older versions are not its own
 	Documents        uint64
+	Since            uint64 // version since which it lives without a gap: no base before it is good
 	DocumentsVersion uint64 // version that last wrote or removed any document
+	MetadataVersion  uint64 // version that last wrote the metadata, 0 if none has
 	Created          time.Time
 }
 
@@ -42,8 +44,17 @@ type Saved struct {
 	After      State            // without Version, DocumentsVersion, Born and Created where those are the event's own
 	Created    bool
 	Documented bool           // a document was written or removed
+	Described  bool           // the metadata was written
 	Blame      []MemberChange // of the metadata, if it was written
 	RevertedTo uint64
+}
+
+// note says which sides of the collection the parts are on.
+func (e *Saved) note() {
+	for i := range e.Parts {
+		e.Documented = e.Documented || e.Parts[i].ID != MetadataPart
+		e.Described = e.Described || e.Parts[i].ID == MetadataPart
+	}
 }
 
 // Deleted says that the collection is gone; its history is not.
@@ -69,8 +80,14 @@ func (Behavior) Evolve(s State, e Event, at entity.Stamp) State {
 		if e.Created {
 			after.Born, after.Created = at.Version, at.Time
 		}
+		if !s.Live() || after.Born != s.Born {
+			after.Since = at.Version
+		}
 		if e.Documented {
 			after.DocumentsVersion = at.Version
+		}
+		if e.Described {
+			after.MetadataVersion = at.Version
 		}
 		return after
 	case *Deleted:
@@ -134,7 +151,7 @@ func (Behavior) EncodeState(s State) []byte {
 
 func stateMessage(s State) *collectionpb.State {
 	m := &collectionpb.State{Format: s.Format, Type: s.Type, Deleted: s.Deleted, Born: s.Born,
-		Documents: s.Documents, DocumentsVersion: s.DocumentsVersion}
+		Documents: s.Documents, DocumentsVersion: s.DocumentsVersion, MetadataVersion: s.MetadataVersion, Since: s.Since}
 	if !s.Created.IsZero() {
 		m.Created = s.Created.UnixMicro()
 	}
@@ -143,7 +160,8 @@ func stateMessage(s State) *collectionpb.State {
 
 func stateOf(m *collectionpb.State) State {
 	s := State{Exists: true, Version: m.GetVersion(), Format: m.GetFormat(), Type: m.GetType(), Deleted: m.GetDeleted(), Born: m.GetBorn(),
-		Documents: m.GetDocuments(), DocumentsVersion: m.GetDocumentsVersion()}
+		Documents: m.GetDocuments(), DocumentsVersion: m.GetDocumentsVersion(),
+		MetadataVersion: m.GetMetadataVersion(), Since: m.GetSince()}
 	if m.GetCreated() != 0 {
 		s.Created = time.UnixMicro(m.GetCreated()).UTC()
 	}
@@ -195,9 +213,7 @@ func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 		after := stateOf(m.GetState())
 		e := &Saved{Parts: enc.Parts, After: after, Created: after.Born == 0,
 			Blame: decodeBlame(m.GetBlame()), RevertedTo: m.GetRevertedTo()}
-		for i := range e.Parts {
-			e.Documented = e.Documented || e.Parts[i].ID != MetadataPart
-		}
+		e.note()
 		return e, nil
 	default:
 		return nil, fmt.Errorf("collection: unknown event %q", enc.Type)

@@ -34,16 +34,18 @@ func (b Behavior) revert(s State, c *Revert, f entity.Facts) ([]Event, error) {
 		return nil, problem.At("/to", "version %d is the deletion of the collection", c.To)
 	}
 	e := &Saved{After: then, RevertedTo: c.To}
-	e.After.DocumentsVersion = s.DocumentsVersion
+	e.After.DocumentsVersion, e.After.Since = s.DocumentsVersion, s.Since
 	if e.After.Created.IsZero() {
 		e.After.Created = s.Created // the event that created it says so by itself
 	}
-	if err := restore(e, s, then, f, was); err != nil {
+	differs, err := restore(e, s, then, f, was)
+	if err != nil {
 		return nil, err
 	}
-	if len(e.Parts) == 0 && s.Live() {
+	if !differs && s.Live() && shows(s) == shows(then) {
 		return nil, nil
 	}
+	e.note()
 	return []Event{e}, b.Limits.check(e.Parts)
 }
 
@@ -64,8 +66,17 @@ func (b Behavior) stateAt(encoded entity.Encoded, version uint64) (State, error)
 	return then, nil
 }
 
-// restore adds the parts that differ between now and then.
-func restore(e *Saved, now, then State, f entity.Facts, was map[string]entity.Fact) error {
+// showing is what tells two states apart whose changed parts are equal: parts that nobody has written since may be
+// hidden now, because the collection was deleted and created again in between.
+type showing struct {
+	documents uint64
+	metadata  bool
+}
+
+func shows(s State) showing { return showing{s.Documents, s.MetadataVersion > 0} }
+
+// restore adds the parts that have to be written, and says whether any of them differs from what can be seen now.
+func restore(e *Saved, now, then State, f entity.Facts, was map[string]entity.Fact) (differs bool, err error) {
 	for _, id := range sortedKeys(was) {
 		old := was[id]
 		if old.Version < then.Born {
@@ -78,6 +89,7 @@ func restore(e *Saved, now, then State, f entity.Facts, was map[string]entity.Fa
 		case !old.Exists:
 			// It stands in the store whatever life it belongs to: a new life would show it again.
 			e.Parts = append(e.Parts, entity.Content{ID: id, Removed: true})
+			differs = differs || currentLives
 		default:
 			equal, err := jsonvalue.EqualText(old.Body, current.Body)
 			if err == nil && equal && currentLives {
@@ -85,8 +97,9 @@ func restore(e *Saved, now, then State, f entity.Facts, was map[string]entity.Fa
 			}
 			hash, err := jsonvalue.Check(old.Body)
 			if err != nil {
-				return err
+				return false, err
 			}
+			differs = true
 			e.Parts = append(e.Parts, entity.Content{ID: id, Hash: uint64(hash), Size: len(old.Body), Body: old.Body})
 		}
 		if id == MetadataPart && old.Exists {
@@ -94,10 +107,7 @@ func restore(e *Saved, now, then State, f entity.Facts, was map[string]entity.Fa
 			e.Blame = d.blame(old.Body)
 		}
 	}
-	for i := range e.Parts {
-		e.Documented = e.Documented || e.Parts[i].ID != MetadataPart
-	}
-	return nil
+	return differs, nil
 }
 
 func itoa(i int) string { return strconv.Itoa(i) }

@@ -266,8 +266,10 @@ func (h *Host) Settled(id persistence.EntityID, done func()) {
 // SettledAll is Settled for a reader of many entities.
 func (h *Host) SettledAll(done func()) { h.committer.After(h.committer.Last(), done) }
 
-// Active is the number of entities in memory, InFlight that of commands which wait for their answer.
-func (h *Host) Active() int64   { return h.active.Load() }
+// Active is the number of entities in memory.
+func (h *Host) Active() int64 { return h.active.Load() }
+
+// InFlight is the number of commands that wait for their answer.
 func (h *Host) InFlight() int64 { return h.inFlight.Load() }
 
 // Close refuses commands from now on.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -111,5 +110,3 @@ func bootID() string {
 	}
 	return string(text[:min(len(text), 36)])
 }
-
-func hostPort(host string, port int) string { return host + ":" + strconv.Itoa(port) }

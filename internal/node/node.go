@@ -281,13 +281,15 @@ func requestPrefix() string {
 	return strings.ToLower(base32.StdEncoding.EncodeToString(b[:])) + "-"
 }
 
-// NATSAddress and HTTPAddress are where the node listens.
+// NATSAddress is where clients reach the node over NATS.
 func (n *Node) NATSAddress() string {
 	if n.ns == nil {
 		return n.options.NATSURL
 	}
 	return n.ns.ClientURL()
 }
+
+// HTTPAddress is where clients reach the node over HTTP.
 func (n *Node) HTTPAddress() string {
 	if n.listen == nil {
 		return ""

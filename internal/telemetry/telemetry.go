@@ -129,9 +129,11 @@ func (e *Endpoint) Answered(code string, took time.Duration) {
 	e.codes.WithLabelValues(e.labels[0], e.labels[1], code).Inc()
 }
 
-// Synced and Group observe one group commit.
+// Synced observes how long a group commit took.
 func (m *Metrics) Synced(d time.Duration) { m.commits.Observe(d.Seconds()) }
-func (m *Metrics) Group(entries int)      { m.groups.Observe(float64(entries)) }
+
+// Group observes how many entries a group commit had.
+func (m *Metrics) Group(entries int) { m.groups.Observe(float64(entries)) }
 
 // Activated counts the load of an entity.
 func (m *Metrics) Activated(took time.Duration, err error) {
@@ -139,17 +141,35 @@ func (m *Metrics) Activated(took time.Duration, err error) {
 	m.activation.Observe(took.Seconds())
 }
 
-// The events that are counted one by one.
-func (m *Metrics) Passivated()           { m.passivations.Inc() }
-func (m *Metrics) Refused(bound string)  { m.refused.WithLabelValues(bound).Inc() }
+// Passivated counts an entity dropped from memory.
+func (m *Metrics) Passivated() { m.passivations.Inc() }
+
+// Refused counts a command refused for load.
+func (m *Metrics) Refused(bound string) { m.refused.WithLabelValues(bound).Inc() }
+
+// Dropped counts a request that got no answer.
 func (m *Metrics) Dropped(reason string) { m.dropped.WithLabelValues(reason).Inc() }
-func (m *Metrics) Panicked()             { m.panics.Inc() }
-func (m *Metrics) Failed()               { m.failures.Inc() }
-func (m *Metrics) Corrupt()              { m.corruption.Inc() }
-func (m *Metrics) Repeated(events int)   { m.repeated.Add(float64(events)) }
-func (m *Metrics) Restarted(string)      { m.restarts.Inc() }
-func (m *Metrics) Pending(n uint64)      { m.pending.Set(float64(n)) }
-func (m *Metrics) LostKeys(n int)        { m.lostKeys.Add(float64(n)) }
+
+// Panicked counts a decision that panicked.
+func (m *Metrics) Panicked() { m.panics.Inc() }
+
+// Failed counts a request that failed for a reason of ours.
+func (m *Metrics) Failed() { m.failures.Inc() }
+
+// Corrupt counts stored bytes that are not what was written.
+func (m *Metrics) Corrupt() { m.corruption.Inc() }
+
+// Repeated counts events that the stream had already.
+func (m *Metrics) Repeated(events int) { m.repeated.Add(float64(events)) }
+
+// Restarted counts a fan-out that went back in the log.
+func (m *Metrics) Restarted(_ string) { m.restarts.Inc() }
+
+// Pending says how many records the fan-out has not passed.
+func (m *Metrics) Pending(n uint64) { m.pending.Set(float64(n)) }
+
+// LostKeys counts outcomes that were dropped before their time.
+func (m *Metrics) LostKeys(n int) { m.lostKeys.Add(float64(n)) }
 
 // Published counts events that left, the oldest of which was made at the time.
 func (m *Metrics) Published(events int, oldest time.Time) {

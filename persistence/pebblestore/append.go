@@ -26,6 +26,8 @@ func (s *Store) Append(group []*persistence.Entry) error {
 	if w.err != nil {
 		return errors.Join(fmt.Errorf("build a batch: %w", w.err), b.Close())
 	}
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	for p, pos := range w.next {
 		s.last[p].Store(uint64(pos))
 	}

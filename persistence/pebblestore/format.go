@@ -34,9 +34,12 @@ func checkFormat(db *pebble.DB, want Format) (Format, error) {
 	if err != nil {
 		return Format{}, fmt.Errorf("read the store's format: %w", err)
 	}
-	defer closer.Close()
 	var have Format
-	if err := json.Unmarshal(stored, &have); err != nil {
+	err = json.Unmarshal(stored, &have)
+	if closeErr := closer.Close(); closeErr != nil {
+		return Format{}, fmt.Errorf("read the store's format: %w", closeErr)
+	}
+	if err != nil {
 		return Format{}, fmt.Errorf("%w: format record: %w", persistence.ErrCorrupt, err)
 	}
 	switch {

@@ -41,22 +41,40 @@ type highWater struct {
 	done sync.WaitGroup
 }
 
-// openHighWater opens the mark in dir, or makes it, and returns the number it holds.
-func openHighWater(fs vfs.FS, dir string, fail func(error)) (*highWater, uint64, error) {
+// openHighWater opens the mark in dir and returns the number it holds. A mark that is missing or unreadable is
+// ErrCorrupt, unless fresh says that nothing can have been marked yet: then it is made, durably.
+func openHighWater(fs vfs.FS, dir string, fresh bool, fail func(error)) (h *highWater, marked uint64, err error) {
 	path := fs.PathJoin(dir, highWaterFile)
 	file, err := fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, 0, fmt.Errorf("open the high-water mark: %w", err)
 	}
-	marked, slot, err := readMark(file)
+	h = &highWater{file: file, fail: fail, wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	marked, h.slot, err = readMark(file)
+	if errors.Is(err, persistence.ErrCorrupt) && fresh {
+		marked, err = 0, errors.Join(h.reset(0), syncDirectory(fs, dir))
+	}
 	if err != nil {
 		return nil, 0, errors.Join(fmt.Errorf("read the high-water mark %s: %w", path, err), file.Close())
 	}
-	h := &highWater{file: file, fail: fail, written: marked, slot: slot,
-		wake: make(chan struct{}, 1), quit: make(chan struct{})}
+	h.written = marked
 	h.group.Store(marked)
 	h.done.Go(h.run)
 	return h, marked, nil
+}
+
+// peekHighWater reads the mark in dir without opening it for writing.
+func peekHighWater(fs vfs.FS, dir string) (uint64, error) {
+	path := fs.PathJoin(dir, highWaterFile)
+	file, err := fs.Open(path)
+	if err != nil {
+		return 0, fmt.Errorf("%w: open the high-water mark: %w", persistence.ErrCorrupt, err)
+	}
+	mark, _, err := readMark(file)
+	if err != nil {
+		err = fmt.Errorf("read the high-water mark %s: %w", path, err)
+	}
+	return mark, errors.Join(err, file.Close())
 }
 
 // readMark returns the newest valid mark and the slot that holds it.
@@ -65,9 +83,6 @@ func readMark(file vfs.File) (mark uint64, slot int64, err error) {
 	n, err := file.ReadAt(both, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, 0, err
-	}
-	if n == 0 {
-		return 0, 0, nil // just made
 	}
 	valid := 0
 	for i := 0; i*highWaterSlotSize+12 <= n; i++ {
@@ -84,6 +99,17 @@ func readMark(file vfs.File) (mark uint64, slot int64, err error) {
 		return 0, 0, fmt.Errorf("%w: neither slot has a valid checksum", persistence.ErrCorrupt)
 	}
 	return mark, slot, nil
+}
+
+func syncDirectory(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
+	if err != nil {
+		return fmt.Errorf("open the directory %s: %w", dir, err)
+	}
+	if err = d.Sync(); err != nil {
+		err = fmt.Errorf("sync the directory %s: %w", dir, err)
+	}
+	return errors.Join(err, d.Close())
 }
 
 // advance says that the group is durable; the mark follows within highWaterLag.
@@ -122,17 +148,35 @@ func (h *highWater) write() error {
 	if group == h.written {
 		return nil
 	}
+	older := 1 - h.slot
+	if err := h.writeSlot(older, group); err != nil {
+		return err
+	}
+	h.written, h.slot = group, older
+	return nil
+}
+
+// reset makes both slots say the same: the mark may so go back.
+func (h *highWater) reset(group uint64) error {
+	for slot := range int64(2) {
+		if err := h.writeSlot(slot, group); err != nil {
+			return err
+		}
+	}
+	h.written, h.slot = group, 0
+	return nil
+}
+
+func (h *highWater) writeSlot(slot int64, group uint64) error {
 	var mark [highWaterSlotSize]byte
 	binary.BigEndian.PutUint64(mark[:], group)
 	binary.BigEndian.PutUint32(mark[8:], crc32.ChecksumIEEE(mark[:8]))
-	older := 1 - h.slot
-	if _, err := h.file.WriteAt(mark[:], older*highWaterSlotSize); err != nil {
+	if _, err := h.file.WriteAt(mark[:], slot*highWaterSlotSize); err != nil {
 		return fmt.Errorf("write the high-water mark: %w", err)
 	}
 	if err := h.file.SyncData(); err != nil {
 		return fmt.Errorf("sync the high-water mark: %w", err)
 	}
-	h.written, h.slot = group, older
 	return nil
 }
 

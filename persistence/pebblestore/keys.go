@@ -23,13 +23,19 @@ import (
 //	partition(2) 'T' due(8) entity name                 -> armed timer
 //	partition(2) 'I' day(4) entity principal 0x00 key   -> outcome: position, where it is remembered
 //	partition(2) 'K' entity                             -> edge of a trimmed history (recordpb.Base)
-//	partition(2) 'k' entity part 0x00                   -> part as it was at that edge
+//	partition(2) 'k' entity part 0x00                   -> part as it was at that edge: SHA-256 of the body, then as in H
+//	partition(2) 't' entity due(8) name                 -> timer that was armed at that edge
+//	partition(2) 'O' day(4) position(8)                 -> log record below an edge that stays for its outcome
+//	partition(2) 'U'                                    -> count of log records that retention has removed
+//	partition(2) 'Y'                                    -> outcomes that are forgotten: those before day(4), or up to position(8)
+//	partition(2) 'P' entity version(8) holder           -> pin: retention keeps the version and all above until(8), microseconds
 //	0xFFFF 'F'                                          -> format
 //	0xFFFF 'C' name                                     -> cursor of a reader of the log
 //	0xFFFF 'G'                                          -> number of the newest group commit
 //
-// L and B are the log, the truth; F, C and G belong to this store; K and k replace the log before the edge; all the
-// others are derived and can be rebuilt from the log and the edges.
+// L and B are the log, the truth; F, C and G belong to this store; K, k and t replace the log before the edge (the body
+// of a part at the edge stands in B, also if the place that H and D name is inside the record that is gone); O, U, Y and
+// P are retention's own; all the others are derived and can be rebuilt from the log and the edges.
 const (
 	familyLog      = 'L'
 	familyBody     = 'B'
@@ -42,6 +48,12 @@ const (
 	familyOutcome  = 'I'
 	familyEdge     = 'K'
 	familyEdgePart = 'k'
+
+	familyEdgeTimer = 't'
+	familyStray     = 'O'
+	familyTrimmed   = 'U'
+	familyForgotten = 'Y'
+	familyPin       = 'P'
 
 	familyFormat = 'F'
 	familyCursor = 'C'
@@ -102,6 +114,14 @@ func (k *keyspace) seq(s uint64) []byte {
 	return k.keep(binary.BigEndian.AppendUint64(k.start(familySeq), s))
 }
 
+func (k *keyspace) edgeTimer(due time.Time, name string) []byte {
+	return k.keep(append(binary.BigEndian.AppendUint64(k.start(familyEdgeTimer), uint64(due.UnixMicro())), name...))
+}
+
+func (k *keyspace) pin(version uint64, holder string) []byte {
+	return k.keep(append(binary.BigEndian.AppendUint64(k.start(familyPin), version), holder...))
+}
+
 func (k *keyspace) timer(due time.Time, name string) []byte {
 	b := binary.BigEndian.AppendUint64(appendPrefix(k.buf[:0], k.partition, familyTimer), uint64(due.UnixMicro()))
 	return k.keep(append(appendEntity(b, k.entity), name...))
@@ -126,6 +146,11 @@ func logKey(p persistence.Partition, pos persistence.Position) []byte {
 func bodyKey(p persistence.Partition, pos persistence.Position, index int) []byte {
 	k := binary.BigEndian.AppendUint64(appendPrefix(nil, p, familyBody), uint64(pos))
 	return binary.BigEndian.AppendUint32(k, uint32(index))
+}
+
+func strayKey(p persistence.Partition, day uint32, pos persistence.Position) []byte {
+	k := binary.BigEndian.AppendUint32(appendPrefix(nil, p, familyStray), day)
+	return binary.BigEndian.AppendUint64(k, uint64(pos))
 }
 
 func storeKey(family byte, name string) []byte {

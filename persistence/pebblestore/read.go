@@ -77,20 +77,26 @@ func (r *reader) Part(e persistence.EntityID, part string) (p persistence.Part, 
 	return p, err
 }
 
-// Body is the accepted bytes of a part.
+// Body is the accepted bytes of a part. One that stood inside a record stands beside it once retention has removed the
+// record; ErrTrimmed if it has removed both.
 func (r *reader) Body(e persistence.EntityID, at persistence.Place) (body []byte, err error) {
 	partition := persistence.PartitionOf(e, r.partitions)
-	if at.Beside {
-		err = r.get(bodyKey(partition, at.Position, at.Index), func(b []byte) error {
-			body = bytes.Clone(b)
-			return nil
+	if !at.Beside {
+		err = r.get(logKey(partition, at.Position), func(b []byte) (err error) {
+			body, err = persistence.InlineBody(b, at.Index)
+			return err
 		})
-		return body, err
+		if !errors.Is(err, persistence.ErrNotFound) {
+			return body, err
+		}
 	}
-	err = r.get(logKey(partition, at.Position), func(b []byte) (err error) {
-		body, err = persistence.InlineBody(b, at.Index)
-		return err
+	err = r.get(bodyKey(partition, at.Position, at.Index), func(b []byte) error {
+		body = bytes.Clone(b)
+		return nil
 	})
+	if errors.Is(err, persistence.ErrNotFound) {
+		err = fmt.Errorf("body %d of record %d of partition %d: %w", at.Index, at.Position, partition, persistence.ErrTrimmed)
+	}
 	return body, err
 }
 

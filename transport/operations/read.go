@@ -195,7 +195,7 @@ func (s *Service) collectionGet(_ context.Context, r *transport.Request, done re
 			return nil, err
 		}
 		if sh.state.Deleted {
-			return nil, noSuchCollection().(*problem.Problem).With("deletedAt", sh.version)
+			return nil, noSuchCollection().With("deletedAt", sh.version)
 		}
 		return q.answer(s, sh)
 	})

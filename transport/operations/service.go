@@ -9,7 +9,6 @@ import (
 	"encoding/binary"
 	"maps"
 	"slices"
-	"time"
 
 	"concord/actors"
 	"concord/actors/entity"
@@ -116,7 +115,6 @@ func collectionID(r *transport.Request) persistence.EntityID {
 	return persistence.EntityID{Kind: persistence.KindCollection, Provider: r.Provider, ID: r.ID}
 }
 
-// now is the domain's time.
-func (s *Service) now() time.Time { return s.Clock.Now() }
-
-func noSuchCollection() error { return problem.New(problem.NotFound, "there is no such collection") }
+func noSuchCollection() *problem.Problem {
+	return problem.New(problem.NotFound, "there is no such collection")
+}

@@ -33,6 +33,8 @@ type State struct {
 	Documents        uint64                 `protobuf:"varint,5,opt,name=documents,proto3" json:"documents,omitempty"`                                       // how many live
 	DocumentsVersion uint64                 `protobuf:"varint,6,opt,name=documents_version,json=documentsVersion,proto3" json:"documents_version,omitempty"` // version that last wrote or removed any document
 	Created          int64                  `protobuf:"fixed64,7,opt,name=created,proto3" json:"created,omitempty"`                                          // microseconds
+	MetadataVersion  uint64                 `protobuf:"varint,9,opt,name=metadata_version,json=metadataVersion,proto3" json:"metadata_version,omitempty"`    // version that last wrote the metadata, 0 if none has
+	Since            uint64                 `protobuf:"varint,10,opt,name=since,proto3" json:"since,omitempty"`                                              // version since which the parts that can be seen have been there without a gap
 	Version          uint64                 `protobuf:"varint,8,opt,name=version,proto3" json:"version,omitempty"`                                           // of the content; not in the payload of an event
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -113,6 +115,20 @@ func (x *State) GetDocumentsVersion() uint64 {
 func (x *State) GetCreated() int64 {
 	if x != nil {
 		return x.Created
+	}
+	return 0
+}
+
+func (x *State) GetMetadataVersion() uint64 {
+	if x != nil {
+		return x.MetadataVersion
+	}
+	return 0
+}
+
+func (x *State) GetSince() uint64 {
+	if x != nil {
+		return x.Since
 	}
 	return 0
 }
@@ -335,7 +351,7 @@ var File_actors_collection_collectionpb_collection_proto protoreflect.FileDescri
 
 const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\n" +
-	"/actors/collection/collectionpb/collection.proto\x12\x15concord.collection.v1\"\xe0\x01\n" +
+	"/actors/collection/collectionpb/collection.proto\x12\x15concord.collection.v1\"\xa1\x02\n" +
 	"\x05State\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\tR\x06format\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
@@ -343,7 +359,10 @@ const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\x04born\x18\x04 \x01(\x04R\x04born\x12\x1c\n" +
 	"\tdocuments\x18\x05 \x01(\x04R\tdocuments\x12+\n" +
 	"\x11documents_version\x18\x06 \x01(\x04R\x10documentsVersion\x12\x18\n" +
-	"\acreated\x18\a \x01(\x10R\acreated\x12\x18\n" +
+	"\acreated\x18\a \x01(\x10R\acreated\x12)\n" +
+	"\x10metadata_version\x18\t \x01(\x04R\x0fmetadataVersion\x12\x14\n" +
+	"\x05since\x18\n" +
+	" \x01(\x04R\x05since\x12\x18\n" +
 	"\aversion\x18\b \x01(\x04R\aversion\"\x91\x01\n" +
 	"\x05Saved\x122\n" +
 	"\x05state\x18\x01 \x01(\v2\x1c.concord.collection.v1.StateR\x05state\x123\n" +

@@ -1,0 +1,95 @@
+package config
+
+import (
+	"time"
+
+	"concord/actors/collection"
+	"concord/actors/entity"
+	"concord/actors/host"
+	"concord/actors/upload"
+	"concord/persistence/pebblestore"
+	"concord/transport"
+	"concord/transport/operations"
+)
+
+// Defaults of what no other package has a default for.
+const (
+	retentionVersions   = 1000
+	retentionDays       = 365
+	storeReserveBytes   = 1 << 30
+	idempotencyMaxBytes = 4 << 30
+	eventsMaxAge        = 14 * day
+	eventsMaxBytes      = 4 << 30
+)
+
+// Units of the bounds.
+const (
+	kib = 1 << 10
+	mib = 1 << 20
+	gib = 1 << 30
+	tib = 1 << 40
+	day = 24 * time.Hour
+)
+
+// Highest bounds that come from elsewhere.
+const (
+	partitionsMax = 1 << 14 // what the store takes
+	requestsMax   = 1 << 16 // what an endpoint's subscription holds before NATS drops
+	requestMax    = 4 * mib // well below the 8 MiB of the embedded server, so that it is we who refuse
+)
+
+// table is the one list of settings, bound to the fields of c: key, flag (none: only --set), value with default and
+// bounds, and what it is.
+func table(c *Config) []Setting {
+	limits := &c.Operations
+	col, up, colDefault, upDefault := &limits.Actors.Collection, &limits.Actors.Upload, collection.DefaultLimits, upload.DefaultLimits
+	return []Setting{
+		{"data", "data", text(&c.Data, "data", directory), "directory of all that is stored; mem: keeps it in memory, for tests"},
+		{"nats.listen", "nats", text(&c.NATS.Listen, "127.0.0.1:4222", address), "where the embedded NATS server listens; port 0 takes a free one"},
+		{"nats.url", "nats-url", text(&c.NATS.URL, "", servers), "NATS servers to use instead of the embedded one"},
+		{"http.listen", "http", text(&c.HTTP.Listen, "127.0.0.1:8080", address), "where HTTP listens; port 0 takes a free one"},
+		{"auth", "auth", text(&c.Auth, authOff, principals), "who may call: off takes the caller's word, on loopback only; file:PATH lists the principals"},
+		{"log.level", "log-level", choice(&c.Log.Level, "info", "trace", "debug", "info", "warn", "error"), "least level that is logged"},
+		{"log.format", "log-format", choice(&c.Log.Format, "auto", "auto", "console", "json"), "form of the log; auto: console on a terminal, else json"},
+
+		{"store.partitions", "", count(&c.Store.Partitions, pebblestore.DefaultPartitions, partitionsMax), "partitions of a new store; fixed from then on"},
+		{"store.cache", "", size(&c.Store.CacheBytes, pebblestore.DefaultCacheBytes, 8*mib, tib), "memory for the blocks of the store"},
+		{"store.reserve", "", size(&c.Store.ReserveBytes, storeReserveBytes, 0, tib), "free disk space below which writes are refused; 0: none"},
+		{"retention.keep", "", choice(&c.Retention.Keep, KeepAll, KeepAll, KeepVersions, KeepDays), "which old versions stay readable"},
+		{"retention.versions", "", count(&c.Retention.Versions, retentionVersions, 1_000_000_000), "versions kept of an entity, with retention.keep = versions"},
+		{"retention.days", "", count(&c.Retention.Days, retentionDays, 36_500), "days that a version is kept, with retention.keep = days"},
+
+		{"limits.document", "", size(&col.DocumentMaxBytes, colDefault.DocumentMaxBytes, kib, requestMax), "one document"},
+		{"limits.metadata", "", size(&col.MetadataMaxBytes, colDefault.MetadataMaxBytes, kib, requestMax), "the metadata of a collection"},
+		{"limits.request", "", size(&c.API.RequestMaxBytes, transport.DefaultLimits.RequestMaxBytes, 64*kib, requestMax), "one request or answer; more goes by upload or page by page"},
+		{"limits.header", "", size(&c.API.HeaderMaxBytes, transport.DefaultLimits.HeaderMaxBytes, 256, 64*kib), "the value of one header"},
+		{"limits.version.documents", "", count(&col.VersionMaxParts, colDefault.VersionMaxParts, 100_000), "documents that one version changes"},
+		{"limits.version.bytes", "", size(&col.VersionMaxBytes, colDefault.VersionMaxBytes, 64*kib, 64*mib), "contents that one version writes"},
+		{"limits.patch.operations", "", count(&col.PatchMaxOperation, colDefault.PatchMaxOperation, 100_000), "operations of one JSON Patch"},
+		{"limits.upload", "", size(&up.UploadMaxBytes, upDefault.UploadMaxBytes, mib, 4*gib), "one upload"},
+		{"limits.upload.chunk", "", size(&up.ChunkMaxBytes, upDefault.ChunkMaxBytes, 64*kib, requestMax), "one chunk of an upload"},
+		{"limits.upload.ttl", "", duration(&up.TTL, upDefault.TTL, time.Minute, 30*day), "how long an upload is kept, used or not"},
+		{"limits.page.items", "", count(&limits.PageMaxItems, operations.DefaultLimits.PageMaxItems, 10_000), "items of one page"},
+		{"limits.page.default", "", count(&limits.PageItems, operations.DefaultLimits.PageItems, 10_000), "items of a page if the caller does not say"},
+		{"limits.page.bytes", "", size(&limits.PageMaxBytes, operations.DefaultLimits.PageMaxBytes, 32*kib, requestMax), "contents of one page of documents"},
+		{"limits.named", "", count(&limits.NamedMaxParts, operations.DefaultLimits.NamedMaxParts, 10_000), "documents that an event or a history entry names; the others are counted"},
+
+		{"admission.entity", "", count(&c.Host.EntityInFlightMax, host.DefaultBounds.EntityInFlightMax, requestsMax), "commands of one entity that wait for their answer"},
+		{"admission.partition", "", count(&c.Host.PartitionInFlightMax, host.DefaultBounds.PartitionInFlightMax, requestsMax), "commands of one partition that wait for their answer"},
+		{"admission.node", "", count(&c.Host.NodeInFlightMax, host.DefaultBounds.NodeInFlightMax, requestsMax), "commands of the node that wait for their answer"},
+		{"active.max", "", count(&c.Host.ActiveMax, host.DefaultBounds.ActiveMax, 10_000_000), "entities in memory; beyond it idle ones leave, oldest first"},
+		{"active.idle", "", duration(&c.Host.IdleMax, host.DefaultBounds.IdleMax, time.Second, 7*day), "idle time after which an entity leaves memory"},
+		{"idempotency.memory", "", duration(&c.Idempotency.Memory, entity.OutcomeMemory, time.Minute, 30*day), "how long the outcome under an idempotency key is remembered"},
+		{"idempotency.bytes", "", size(&c.Idempotency.MaxBytes, idempotencyMaxBytes, 16*mib, tib), "all outcomes remembered by a node; what is lost early is counted"},
+		{"events.stream", "", text(&c.Events.Stream, "CONCORD_EVENTS", streamName), "name of the stream of events"},
+		{"events.maxAge", "", duration(&c.Events.MaxAge, eventsMaxAge, time.Minute, 3650*day), "age at which events leave the stream"},
+		{"events.maxBytes", "", size(&c.Events.MaxBytes, eventsMaxBytes, 16*mib, tib), "the stream of events; beyond it the oldest leave"},
+
+		{"subject.prefix", "", text(&c.Subject.Prefix, "concord.v1", subjectPrefix), "how all subjects of the service begin"},
+		{"backup.dir", "backup-dir", text(&c.Backup.Dir, "", path), "directory that backups are written below; none: backup in the data directory"},
+		{"test.clock", "test-clock", toggle(&c.TestClock, false), "time stands still until a test moves it; on loopback only"},
+		{"debug", "debug", toggle(&c.Debug, false), "offers profiles and debugging operations to callers on loopback"},
+		{"respawn", "respawn", toggle(&c.Respawn, false), "starts the server again after a crash; not needed under systemd"},
+		{"ready.file", "ready-file", text(&c.ReadyFile, "", path), "file that gets the addresses once the server is ready"},
+	}
+}

@@ -1,0 +1,175 @@
+package operations
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"concord/actors"
+	"concord/actors/entity"
+	"concord/actors/host"
+	"concord/actors/problem"
+	"concord/persistence"
+	"concord/persistence/pebblestore"
+	"concord/transport"
+)
+
+// bench is a service on a store in memory, without the two APIs.
+type bench struct {
+	t       testing.TB
+	service *Service
+	table   map[string]*transport.Operation
+	clock   *host.TestClock
+	store   *pebblestore.Store
+	stop    func()
+}
+
+// start brings a service up on the file system, which may have a store of earlier.
+func start(t testing.TB, fs vfs.FS) *bench {
+	t.Helper()
+	store, err := pebblestore.Open("store", pebblestore.Options{FS: fs, Partitions: 8, CacheBytes: 4 << 20,
+		Fatal: func(err error) { t.Errorf("store: %v", err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock := host.NewTestClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	newest, err := store.NewestTime()
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock.Set(newest)
+	b := &bench{t: t, clock: clock, store: store}
+	watchers := NewWatchers()
+	var h *host.Host
+	c := persistence.NewCommitter(store, persistence.CommitMetrics{}, watchers.Committed,
+		func(g []*persistence.Entry) { h.Committed(g) })
+	world := &entity.World{Store: store, Committer: c, Now: clock.Now,
+		Panicked: func(id persistence.EntityID, _ string, cause any, stack []byte) {
+			t.Errorf("decision of %v panicked: %v\n%s", id, cause, stack)
+		},
+		Failed: func(id persistence.EntityID, _ string, err error) { t.Errorf("command of %v failed: %v", id, err) }}
+	h = host.New(actors.Kinds(actors.DefaultLimits), world, store, c, clock, host.DefaultBounds, host.Observer{
+		Activated: func(time.Duration, error) {}, Passivated: func() {}, Refused: func(string) {},
+	}, slog.New(slog.DiscardHandler))
+	ids := 0
+	b.service = &Service{Host: h, Store: store, Clock: clock, Limits: DefaultLimits, Watchers: watchers,
+		NewID: func() string { ids++; return fmt.Sprintf("id%d", ids) }}
+	b.table = make(map[string]*transport.Operation)
+	for _, op := range b.service.Table() {
+		b.table[op.Name] = op
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := c.Run(context.Background()); err != nil {
+			t.Errorf("committer: %v", err)
+		}
+	})
+	running.Go(func() {
+		if err := h.Run(ctx); err != nil {
+			t.Errorf("host: %v", err)
+		}
+	})
+	b.stop = sync.OnceFunc(func() {
+		h.Close()
+		if err := h.Drain(context.Background()); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		c.Close()
+		running.Wait()
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(b.stop)
+	return b
+}
+
+// option changes a request.
+type option func(*transport.Request)
+
+func with(name, value string) option  { return func(r *transport.Request) { r.SetHeader(name, value) } }
+func param(name, value string) option { return func(r *transport.Request) { r.SetParam(name, value) } }
+func inDocument(id string) option     { return func(r *transport.Request) { r.Inner = id } }
+func as(principal string) option {
+	return func(r *transport.Request) { r.Caller.Principal = principal }
+}
+
+// do runs one operation and waits for its answer.
+func (b *bench) do(operation, id, body string, options ...option) (*transport.Reply, *problem.Problem) {
+	b.t.Helper()
+	reply, err := b.try(operation, id, body, options...)
+	if err == nil {
+		return reply, nil
+	}
+	p, ok := errors.AsType[*problem.Problem](err)
+	if !ok {
+		b.t.Fatalf("%s %s %s: %v", operation, id, body, err)
+	}
+	return nil, p
+}
+
+func (b *bench) try(operation, id, body string, options ...option) (*transport.Reply, error) {
+	b.t.Helper()
+	op := b.table[operation]
+	if op == nil {
+		b.t.Fatalf("no operation %s", operation)
+	}
+	r := &transport.Request{Op: op, Provider: "p", ID: id, Body: []byte(body), RequestID: "r",
+		Caller: transport.Caller{Principal: "ann", All: true}}
+	for _, o := range options {
+		o(r)
+	}
+	type answer struct {
+		reply *transport.Reply
+		err   error
+	}
+	answered := make(chan answer, 1)
+	op.Handle(context.Background(), r, func(reply *transport.Reply, err error) { answered <- answer{reply, err} })
+	a := <-answered
+	return a.reply, a.err
+}
+
+// must is do for what has to succeed, with the answer decoded.
+func must[T any](b *bench, operation, id, body string, options ...option) T {
+	b.t.Helper()
+	reply, p := b.do(operation, id, body, options...)
+	if p != nil {
+		b.t.Fatalf("%s %s %s: %v", operation, id, body, p)
+	}
+	var answer T
+	if err := json.Unmarshal(reply.Body, &answer); err != nil {
+		b.t.Fatalf("%s: answer %s: %v", operation, reply.Body, err)
+	}
+	return answer
+}
+
+// refused is do for what has to be refused.
+func (b *bench) refused(want problem.Code, operation, id, body string, options ...option) *problem.Problem {
+	b.t.Helper()
+	reply, p := b.do(operation, id, body, options...)
+	if p == nil {
+		b.t.Fatalf("%s %s %s: accepted: %s", operation, id, body, reply.Body)
+	}
+	if p.Code != want {
+		b.t.Fatalf("%s %s %s: %v, want %s", operation, id, body, p, want)
+	}
+	return p
+}
+
+func compact(text []byte) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, text); err != nil {
+		return string(text)
+	}
+	return b.String()
+}

@@ -1,0 +1,24 @@
+package schema
+
+import "encoding/json"
+
+// examples are request bodies by operation and media type. The tests send each of them to a service.
+var examples = map[string]map[string]string{
+	"collection.put": {
+		TypeJSON: `{"metadata": {"title": "Letters"}, "documents": {"letter-1": {"to": "Ann"}}, "reason": "first letter"}`},
+	"collection.patch": {
+		TypeJSON: `{"changes": [{"op": "merge-metadata", "value": {"title": "Letters, 1901"}},` +
+			` {"op": "put-document", "id": "letter-2", "value": {"to": "Bob"}}]}`,
+		typeJSONPatch:  `[{"op": "add", "path": "/documents/letter-3", "value": {"to": "Cid"}}]`,
+		typeMergePatch: `{"metadata": {"place": "Rome"}, "documents": {"letter-3": null}}`},
+	"collection.revert": {TypeJSON: `{"to": 1, "reason": "sent to the wrong Bob"}`},
+	"document.put":      {TypeJSON: `{"value": {"to": "Dora"}, "policy": "merge"}`},
+	"upload.append":     {TypeJSON: `{"offset": 0, "data": "aWQKMQo="}`},
+	"admin.backup":      {TypeJSON: `{"name": "monday"}`},
+}
+
+// Example is a request body of the operation in the media type; ok is false if there is none.
+func Example(operation, mediaType string) (body json.RawMessage, ok bool) {
+	text, ok := examples[operation][mediaType]
+	return json.RawMessage(text), ok
+}

@@ -1,0 +1,204 @@
+package schema
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"concord/actors/problem"
+	"concord/transport"
+)
+
+// openAPIVersion is the version of the specification that the document follows: its schemas are JSON Schema 2020-12.
+const openAPIVersion = "3.1.0"
+
+const (
+	title       = "Concord"
+	description = "Collections of records that many change at once"
+	bearer      = "bearer"
+)
+
+// OpenAPI is the OpenAPI 3.1 document of the table.
+func OpenAPI(table []*transport.Operation, version string) []byte {
+	d := &openAPI{schemas: newSchemas("#/components/schemas/"), paths: map[string]*huma.PathItem{}}
+	for _, op := range table {
+		d.add(op)
+	}
+	d.schemas.answer(transport.Event{}) // what a stream sends
+	doc := &huma.OpenAPI{
+		OpenAPI: openAPIVersion, JSONSchemaDialect: dialect,
+		Info:     &huma.Info{Title: title, Description: description, Version: version},
+		Paths:    d.paths,
+		Tags:     tags(table),
+		Security: []map[string][]string{{bearer: {}}, {}},
+		Components: &huma.Components{
+			Responses: d.refusals(), Headers: answerHeaders(),
+			SecuritySchemes: map[string]*huma.SecurityScheme{bearer: {Type: "http", Scheme: bearer,
+				Description: "A token of the file of principals (RFC 6750); none with --auth off"}},
+		},
+	}
+	// huma writes its own kind of registry; ours is two of them.
+	doc.Components.Extensions = map[string]any{"schemas": d.schemas.named()}
+	return marshal(doc)
+}
+
+// openAPI is the document in the making.
+type openAPI struct {
+	schemas *schemas
+	paths   map[string]*huma.PathItem
+}
+
+func (d *openAPI) add(op *transport.Operation) {
+	if d.paths[op.Path] == nil {
+		d.paths[op.Path] = &huma.PathItem{}
+	}
+	item := d.paths[op.Path]
+	place := map[string]**huma.Operation{http.MethodGet: &item.Get, http.MethodPut: &item.Put, http.MethodPost: &item.Post,
+		http.MethodPatch: &item.Patch, http.MethodDelete: &item.Delete}[op.Method]
+	if place == nil || *place != nil {
+		panic(fmt.Sprintf("schema: %s: no place for %s %s", op.Name, op.Method, op.Path))
+	}
+	*place = &huma.Operation{
+		OperationID: op.Name, Summary: op.Doc, Tags: []string{noun(op)},
+		Description: fmt.Sprintf("Needs the right %q.", op.Right),
+		Parameters:  parameters(op),
+		RequestBody: d.body(op),
+		Responses:   d.responses(op),
+	}
+}
+
+func tags(table []*transport.Operation) []*huma.Tag {
+	names := map[string]bool{}
+	for _, op := range table {
+		names[noun(op)] = true
+	}
+	var list []*huma.Tag
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		list = append(list, &huma.Tag{Name: name})
+	}
+	return list
+}
+
+// parameters are the ids of the path, the query and the headers.
+func parameters(op *transport.Operation) []*huma.Param {
+	var list []*huma.Param
+	inPath := func(name, doc string, schema *huma.Schema) {
+		list = append(list, &huma.Param{Name: name, In: "path", Required: true, Description: doc, Schema: schema})
+	}
+	if !op.Global {
+		inPath("provider", "Tenant", idSchema())
+	}
+	if op.HasID {
+		inPath("id", "Id of the "+noun(op), idSchema())
+	}
+	if op.Inner != "" {
+		inPath(op.Inner, "Percent-encoded id of the "+op.Inner, innerSchema())
+	}
+	for _, p := range op.Params {
+		list = append(list, &huma.Param{Name: p.Name, In: "query", Description: p.Doc, Schema: paramSchema(p)})
+	}
+	for _, h := range headersOf(op) {
+		list = append(list, &huma.Param{Name: h.name, In: "header", Description: h.doc, Schema: h.schema})
+	}
+	return list
+}
+
+func (d *openAPI) body(op *transport.Operation) *huma.RequestBody {
+	content := map[string]*huma.MediaType{}
+	needed := op.Body == nil && len(op.Types) > 0
+	if op.Body != nil {
+		schema := d.schemas.request(op.Body)
+		content[TypeJSON] = mediaType(schema, op.Name, TypeJSON)
+		needed = len(d.schemas.resolve(schema).Required) > 0
+	}
+	for _, t := range op.Types {
+		content[t] = mediaType(patchSchema(t), op.Name, t)
+	}
+	if len(content) == 0 {
+		return nil
+	}
+	return &huma.RequestBody{Required: needed, Content: content}
+}
+
+// mediaType is a body's schema with its example, if there is one.
+func mediaType(schema *huma.Schema, operation, name string) *huma.MediaType {
+	m := &huma.MediaType{Schema: schema}
+	if example, ok := Example(operation, name); ok {
+		m.Example = example
+	}
+	return m
+}
+
+func (d *openAPI) responses(op *transport.Operation) map[string]*huma.Response {
+	all := map[string]*huma.Response{}
+	for _, code := range codesOf(op) {
+		all[strconv.Itoa(code.Status())] = &huma.Response{Ref: "#/components/responses/" + refusalName(code.Status())}
+	}
+	success := &huma.Response{Description: "Success", Headers: map[string]*huma.Param{
+		transport.HeaderRequestID: headerRef(transport.HeaderRequestID)}}
+	if op.Answer != nil {
+		answer := d.schemas.answer(op.Answer)
+		success.Content = map[string]*huma.MediaType{TypeJSON: {Schema: answer}}
+		if _, tagged := d.schemas.resolve(answer).Properties["etag"]; tagged {
+			success.Headers["ETag"] = headerRef("ETag")
+			if !changes(op) {
+				all["304"] = &huma.Response{Description: "What If-None-Match names is still the newest (RFC 9110 section 13.1.2)"}
+			}
+		}
+	}
+	if op.Stream != nil {
+		success.Content[TypeEventStream] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString,
+			Description: "Server-sent events without end: id is the seq, event the type, data an Event"}}
+	}
+	all[strconv.Itoa(op.Status)] = success
+	if op.Method == http.MethodPut && op.Status == http.StatusOK {
+		created := *success
+		created.Description = "Created"
+		all["201"] = &created
+	}
+	return all
+}
+
+// refusalName is the name of the response that stands for all refusals of a status.
+func refusalName(status int) string { return "Problem" + strconv.Itoa(status) }
+
+// refusals are the responses to what is refused, one a status.
+func (d *openAPI) refusals() map[string]*huma.Response {
+	codes := map[int][]string{}
+	for _, c := range problem.Codes() {
+		codes[c.Status()] = append(codes[c.Status()], string(c)+": "+c.Title())
+	}
+	all := map[string]*huma.Response{}
+	for status, lines := range codes {
+		r := &huma.Response{
+			Description: strings.Join(lines, "; "),
+			Content:     map[string]*huma.MediaType{transport.ProblemContentType: {Schema: d.schemas.problem()}},
+			Headers:     map[string]*huma.Param{transport.HeaderRequestID: headerRef(transport.HeaderRequestID)},
+		}
+		switch status {
+		case http.StatusUnauthorized:
+			r.Headers["WWW-Authenticate"] = headerRef("WWW-Authenticate")
+		case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusConflict:
+			r.Headers["Retry-After"] = headerRef("Retry-After")
+		}
+		all[refusalName(status)] = r
+	}
+	return all
+}
+
+func headerRef(name string) *huma.Param { return &huma.Param{Ref: "#/components/headers/" + name} }
+
+// answerHeaders are the headers that answers have.
+func answerHeaders() map[string]*huma.Header {
+	return map[string]*huma.Header{
+		transport.HeaderRequestID: {Description: "Names the entry in the service's log", Schema: text()},
+		"ETag":                    {Description: `Entity tag of the version, as "v7" (RFC 9110 section 8.8.3)`, Schema: text()},
+		"Retry-After":             {Description: "Whole seconds (RFC 9110 section 10.2.3)", Schema: &huma.Schema{Type: huma.TypeInteger}},
+		"WWW-Authenticate":        {Description: "How to say who asks (RFC 6750 section 3)", Schema: text()},
+	}
+}
