@@ -36,6 +36,8 @@ type Stored struct {
 	Bytes  []byte // the marshalled recordpb.Record
 	Bodies [][]byte
 	Beside Projection
+
+	Position Position // of the record, filled in by Append
 }
 
 // Projection is what a record leaves in the derived records. It is made by a pure function of the state before and

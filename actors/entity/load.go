@@ -34,7 +34,7 @@ func (s *Shell[S, C, E]) loadPart(f *Facts, w Want) error {
 	if f.parts == nil {
 		f.parts = make(map[string]Fact, 1)
 	}
-	if fact, ok := s.pending.part(w.Part); ok {
+	if fact, ok := s.pending.part(w.Part, w.Body); ok {
 		f.parts[w.Part] = fact
 		return nil
 	}
@@ -46,7 +46,9 @@ func (s *Shell[S, C, E]) loadPart(f *Facts, w Want) error {
 	if err != nil {
 		return fmt.Errorf("part %q: %w", w.Part, err)
 	}
-	f.parts[w.Part], err = s.fact(stored, w.Body)
+	fact, err := s.fact(stored, w.Body)
+	f.parts[w.Part] = fact
+	s.pending.know(w.Part, fact)
 	return err
 }
 

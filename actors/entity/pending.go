@@ -10,9 +10,13 @@ import (
 type pending struct {
 	parts    map[string]pendingPart
 	outcomes map[outcomeID]pendingOutcome
-	order    []pendingItem // what to forget, and when
-	staged   []pendingItem // of the command at hand
+	order    []pendingItem   // what to forget, and when
+	staged   []pendingItem   // of the command at hand
+	known    map[string]Fact // parts as the store has them, without bodies: the few that are written again and again
 }
+
+// knownMaxParts bounds what a live entity remembers of its parts.
+const knownMaxParts = 8
 
 type outcomeID struct{ principal, key string }
 
@@ -63,6 +67,7 @@ func (p *pending) submitted(lsn persistence.LSN) {
 			item.outcome = nil
 		} else {
 			p.parts[item.part] = pendingPart{item.fact, lsn}
+			delete(p.known, item.part)
 			item.fact = Fact{}
 		}
 		p.order = append(p.order, item)
@@ -79,12 +84,13 @@ func (p *pending) forget(durable persistence.LSN) {
 			if p.outcomes[item.id].lsn == item.lsn {
 				delete(p.outcomes, item.id)
 			}
-		} else if p.parts[item.part].lsn == item.lsn {
+		} else if part := p.parts[item.part]; part.lsn == item.lsn {
 			delete(p.parts, item.part)
+			p.know(item.part, part.fact)
 		}
 	}
 	if p.order = p.order[n:]; n > 0 && len(p.order) == 0 {
-		*p = pending{} // an idle entity keeps nothing
+		*p = pending{known: p.known} // an idle entity keeps little
 	}
 }
 
@@ -92,7 +98,26 @@ func (p *pending) outcome(principal, key string) *recordpb.Outcome {
 	return p.outcomes[outcomeID{principal, key}].outcome
 }
 
-func (p *pending) part(id string) (Fact, bool) {
-	part, ok := p.parts[id]
-	return part.fact, ok
+// part is a part as the entity knows it. A body is known only while it is pending.
+func (p *pending) part(id string, body bool) (Fact, bool) {
+	if part, ok := p.parts[id]; ok {
+		return part.fact, true
+	}
+	fact, ok := p.known[id]
+	return fact, ok && (!body || !fact.Exists)
+}
+
+// know remembers a part that the store has.
+func (p *pending) know(id string, fact Fact) {
+	if p.known == nil {
+		p.known = make(map[string]Fact, 1)
+	}
+	if len(p.known) == knownMaxParts {
+		for other := range p.known {
+			delete(p.known, other) // any will do
+			break
+		}
+	}
+	fact.Body = nil
+	p.known[id] = fact
 }

@@ -63,6 +63,7 @@ type Host struct {
 	observer  Observer
 
 	system     *actor.ActorSystem
+	workers    workers
 	props      *actor.Props
 	shards     [shardCount]shard
 	active     atomic.Int64
@@ -104,7 +105,7 @@ func New(kinds map[persistence.Kind]actors.Kind, w *entity.World, store Store, c
 	}
 	h.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return log }))
 	h.props = actor.PropsFromProducer(func() actor.Actor { return &resident{host: h} },
-		actor.WithMailbox(actor.UnboundedLockfree()))
+		actor.WithMailbox(actor.UnboundedLockfree()), actor.WithDispatcher(&h.workers))
 	h.timers = newTimers(h)
 	return h
 }
@@ -292,6 +293,7 @@ func (h *Host) Drain(ctx context.Context) error {
 
 // Run passivates idle entities and fires timers until the context ends.
 func (h *Host) Run(ctx context.Context) error {
+	defer h.workers.close()
 	defer h.system.Shutdown()
 	var sweeper sync.WaitGroup
 	sweeper.Go(func() { h.sweepUntil(ctx) })

@@ -144,3 +144,13 @@ func (c *Config) StoreOptions() pebblestore.Options {
 
 // Origin says where the value of a key came from: "default", "file <path>:<line>", "env <NAME>" or "flag --<name>".
 func (c *Config) Origin(key string) string { return c.given[key].origin }
+
+// Text is the value of a key as Show prints it, without secrets.
+func (c *Config) Text(key string) string {
+	for _, s := range table(c) {
+		if s.Key == key {
+			return s.value.mask(s.value.show())
+		}
+	}
+	panic("config: there is no setting " + key)
+}

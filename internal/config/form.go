@@ -92,6 +92,8 @@ func serverHost(server string) (string, error) {
 		return "", errors.New("not a url")
 	case u.Hostname() == "":
 		return "", errors.New("no host")
+	case strings.Contains(u.Path+u.RawQuery+u.Fragment, "@"):
+		return "", errors.New("an @ behind the host: / ? # @ in a password are written %2F %3F %23 %40")
 	case u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
 		return "", errors.New("the scheme is none of nats, tls, ws, wss")
 	}

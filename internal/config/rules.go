@@ -20,12 +20,7 @@ func (c *Config) check() []error {
 
 // said is a setting with its value and origin, for an error.
 func (c *Config) said(key string) string {
-	for _, s := range table(c) {
-		if s.Key == key {
-			return fmt.Sprintf("%s = %s (%s)", key, s.value.mask(s.value.show()), c.Origin(key))
-		}
-	}
-	panic("config: a rule names the unknown setting " + key)
+	return fmt.Sprintf("%s = %s (%s)", key, c.Text(key), c.Origin(key))
 }
 
 // authOffIsLocal: where nobody is asked who they are, only this machine may call.

@@ -62,6 +62,8 @@ func TestSecretsStayHidden(t *testing.T) {
 		"wrong scheme":       "http://me:hush@127.0.0.1",
 		"at sign inside":     "nats://me:hu@hush@127.0.0.1",
 		"percent":            "nats://me:%hush@127.0.0.1",
+		"hash inside":        "nats://me#hush@127.0.0.1",
+		"slash inside":       "nats://me/hush@127.0.0.1",
 		"comma inside":       "nats://me:hush,hush@127.0.0.1",
 		"control characters": "nats://me:hush@127.0.0.1\x01",
 	} {

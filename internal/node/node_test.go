@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
 	"github.com/rs/zerolog"
 
 	"concord/actors/host"
@@ -84,6 +85,11 @@ func TestLoad(t *testing.T) {
 	}
 	defer n.Stop(context.Background())
 	var count atomic.Int64
+	svc, err := micro.AddService(n.nc, micro.Config{Name: "echo", Version: "0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc.AddEndpoint("echo", micro.HandlerFunc(func(r micro.Request) { r.Respond(r.Data()) }), micro.WithEndpointSubject("echo.*"))
 	var wg sync.WaitGroup
 	pad, _ := json.Marshal(map[string]string{"text": string(make([]byte, 0)) + fmt.Sprintf("%0900d", 7)})
 	stop := make(chan struct{})
@@ -97,8 +103,21 @@ func TestLoad(t *testing.T) {
 					return
 				default:
 				}
+				if os.Getenv("LOAD") == "echo" {
+					if _, err := nc.Request("echo.p", pad, 5*time.Second); err != nil {
+						t.Error(err)
+						return
+					}
+					count.Add(1)
+					continue
+				}
 				body := fmt.Sprintf(`{"documents":{"d":{"n":%d,"v":%s}}}`, i, pad)
-				m, err := nc.Request(fmt.Sprintf("concord.v1.collection.put.p.c%d", (i*64+c)%100000), []byte(body), 5*time.Second)
+				subject := "concord.v1.collection.put.p.c%d"
+				if i >= 320 {
+					subject = "concord.v1.document.put.p.c%d"
+					body = fmt.Sprintf(`{"document":"d","value":{"n":%d,"v":%s}}`, i, pad)
+				}
+				m, err := nc.Request(fmt.Sprintf(subject, (i*64+c)%20480), []byte(body), 5*time.Second)
 				if err != nil || m.Header != nil {
 					t.Error(err, m)
 					return

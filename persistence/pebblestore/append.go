@@ -76,6 +76,7 @@ func (w *writer) entry(e *persistence.Entry) {
 		pos++
 		w.next[p] = pos
 		r := &e.Records[i]
+		r.Position = pos
 		w.set(logKey(p, pos), r.Bytes)
 		for index, body := range r.Bodies {
 			if body != nil {

@@ -41,7 +41,7 @@ type highWater struct {
 	done sync.WaitGroup
 }
 
-// openHighWater opens the mark in dir and returns the number it holds. A mark that is missing or unreadable is
+// openHighWater opens the mark in dir and returns the number it holds; start begins to move it. A mark that is missing or unreadable is
 // ErrCorrupt, unless fresh says that nothing can have been marked yet: then it is made, durably.
 func openHighWater(fs vfs.FS, dir string, fresh bool, fail func(error)) (h *highWater, marked uint64, err error) {
 	path := fs.PathJoin(dir, highWaterFile)
@@ -50,16 +50,15 @@ func openHighWater(fs vfs.FS, dir string, fresh bool, fail func(error)) (h *high
 		return nil, 0, fmt.Errorf("open the high-water mark: %w", err)
 	}
 	h = &highWater{file: file, fail: fail, wake: make(chan struct{}, 1), quit: make(chan struct{})}
-	marked, h.slot, err = readMark(file)
+	h.written, h.slot, err = readMark(file)
 	if errors.Is(err, persistence.ErrCorrupt) && fresh {
-		marked, err = 0, errors.Join(h.reset(0), syncDirectory(fs, dir))
+		err = errors.Join(h.reset(0), syncDirectory(fs, dir))
 	}
 	if err != nil {
 		return nil, 0, errors.Join(fmt.Errorf("read the high-water mark %s: %w", path, err), file.Close())
 	}
-	h.written = marked
+	marked = h.written
 	h.group.Store(marked)
-	h.done.Go(h.run)
 	return h, marked, nil
 }
 
@@ -156,7 +155,7 @@ func (h *highWater) write() error {
 	return nil
 }
 
-// reset makes both slots say the same: the mark may so go back.
+// reset makes both slots say the same, so that the mark may go back. Not after start.
 func (h *highWater) reset(group uint64) error {
 	for slot := range int64(2) {
 		if err := h.writeSlot(slot, group); err != nil {
@@ -164,8 +163,11 @@ func (h *highWater) reset(group uint64) error {
 		}
 	}
 	h.written, h.slot = group, 0
+	h.group.Store(group)
 	return nil
 }
+
+func (h *highWater) start() { h.done.Go(h.run) }
 
 func (h *highWater) writeSlot(slot int64, group uint64) error {
 	var mark [highWaterSlotSize]byte

@@ -27,7 +27,7 @@ import (
 //	partition(2) 't' entity due(8) name                 -> timer that was armed at that edge
 //	partition(2) 'O' day(4) position(8)                 -> log record below an edge that stays for its outcome
 //	partition(2) 'U'                                    -> count of log records that retention has removed
-//	partition(2) 'Y'                                    -> outcomes that are forgotten: those before day(4), or up to position(8)
+//	partition(2) 'Y'                                    -> forgotten outcomes: before day(4); to day(4) and position(8)
 //	partition(2) 'P' entity version(8) holder           -> pin: retention keeps the version and all above until(8), microseconds
 //	0xFFFF 'F'                                          -> format
 //	0xFFFF 'C' name                                     -> cursor of a reader of the log

@@ -63,6 +63,9 @@ type Store struct {
 	last  []atomic.Uint64 // newest position, by partition
 	group uint64          // of Append alone
 
+	writing   sync.Mutex // held while a group is committed, and by retention while it commits what the group must not change
+	retaining sync.Mutex // one step of retention, or one pin, at a time; taken before writing
+
 	failed  atomic.Pointer[error]
 	failing sync.Once
 	low     atomic.Bool // within the reserve
@@ -212,23 +215,39 @@ func (s *Store) loadPositions(db *pebble.DB) error {
 
 // checkMark compares where the log ends with what was certainly durable.
 func (s *Store) checkMark() error {
+	accept := s.options.AcceptDataLoss
 	if s.options.ReadOnly {
-		return nil
+		marked, err := peekHighWater(s.options.FS, s.dir)
+		if err == nil && marked > s.group {
+			err = s.shortLog(marked)
+		}
+		if accept || s.group == 0 && marked == 0 {
+			return nil
+		}
+		return err
 	}
-	mark, marked, err := openHighWater(s.options.FS, s.dir, s.fail)
+	mark, marked, err := openHighWater(s.options.FS, s.dir, s.group == 0 || accept, s.fail)
 	if err != nil {
 		return err
 	}
 	if marked > s.group {
-		if !s.options.AcceptDataLoss {
-			return errors.Join(fmt.Errorf("%w: the log ends at group %d, but group %d was durable: restore a backup, or "+
-				"start once with --accept-data-loss", persistence.ErrCorrupt, s.group, marked), mark.close())
+		if !accept {
+			return errors.Join(s.shortLog(marked), mark.close())
 		}
 		s.warn(fmt.Sprintf("data loss accepted: groups %d to %d are gone", s.group+1, marked))
+		if err := mark.reset(s.group); err != nil {
+			return errors.Join(err, mark.close())
+		}
 	}
 	s.mark = mark
+	s.mark.start()
 	s.mark.advance(s.group)
 	return nil
+}
+
+func (s *Store) shortLog(marked uint64) error {
+	return fmt.Errorf("%w: the log ends at group %d, but group %d was durable: restore a backup, or start once with "+
+		"--accept-data-loss", persistence.ErrCorrupt, s.group, marked)
 }
 
 // Format tells what is fixed about the store.

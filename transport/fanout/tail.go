@@ -44,7 +44,7 @@ const (
 	saveEvery        = 200 * time.Millisecond
 	// gatherFor is how long a batch that is not full lets events gather before the next: an atomic batch has a fixed
 	// cost in JetStream, of milliseconds on one node.
-	gatherFor = 10 * time.Millisecond
+	gatherFor = 15 * time.Millisecond
 	safeEvery = 60 * time.Second // how long JetStream may take to sync what it has acknowledged
 )
 
@@ -74,6 +74,7 @@ type Tail struct {
 
 	mu      sync.Mutex
 	durable []persistence.Position
+	recent  recent // what was committed lately, so that it need not be read back
 	wake    chan struct{}
 
 	stream   jetstream.Stream
@@ -104,13 +105,15 @@ func New(c Config, store Store, nc *nats.Conn, published func(persistence.Kind) 
 	return t, nil
 }
 
-// Committed is the committer's observer: what the group wrote may leave now. It runs between two appends, so that the
-// ends of the log are the durable ones.
+// Committed is the committer's observer: what the group wrote may leave now.
 func (t *Tail) Committed(group []*persistence.Entry) {
 	t.mu.Lock()
 	for _, e := range group {
 		p := persistence.PartitionOf(e.Entity, len(t.durable))
-		t.durable[p] = t.store.Last(p)
+		for i := range e.Records {
+			t.durable[p] = e.Records[i].Position
+			t.recent.add(p, &e.Records[i])
+		}
 	}
 	t.mu.Unlock()
 	select {
@@ -229,14 +232,20 @@ type batch struct {
 	oldest  time.Time
 	reached map[persistence.Partition]persistence.Position
 	suspect bool // the stream may have some of it
+
+	oldestKept time.Time // the stream would drop what is older
 }
 
 // gather reads the next events of all partitions.
 func (t *Tail) gather() (*batch, error) {
+	b := &batch{reached: make(map[persistence.Partition]persistence.Position), oldestKept: time.Now().Add(-t.config.MaxAge)}
 	t.mu.Lock()
 	durable := append([]persistence.Position(nil), t.durable...)
+	fresh := t.recent.take(t.cursor.positions, batchMaxMessages)
 	t.mu.Unlock()
-	b := &batch{reached: make(map[persistence.Partition]persistence.Position)}
+	if len(fresh) > 0 {
+		return b, t.gatherFresh(b, fresh)
+	}
 	for i := range durable {
 		if t.cursor.positions[i] >= durable[i] {
 			continue
@@ -254,7 +263,6 @@ func (t *Tail) gather() (*batch, error) {
 func (b *batch) full() bool { return len(b.events) >= batchMaxMessages || b.bytes >= batchMaxBytes }
 
 func (t *Tail) gatherFrom(b *batch, p persistence.Partition, durable persistence.Position) error {
-	oldest := time.Now().Add(-t.config.MaxAge)
 	for rec, err := range t.store.Log(p, t.cursor.positions[p]+1) {
 		if err != nil {
 			return fmt.Errorf("read the log of partition %d: %w", p, err)
@@ -262,22 +270,26 @@ func (t *Tail) gatherFrom(b *batch, p persistence.Partition, durable persistence
 		if rec.Position > durable || b.full() {
 			break
 		}
-		b.reached[p] = rec.Position
-		b.suspect = b.suspect || rec.Position <= t.suspect[p]
-		at := persistence.TimeOf(rec.Record.GetTime())
-		dropped := planted.DropOutbox && rec.Record.GetSeq()%17 == 0
-		if rec.Record.GetSeq() == 0 || !t.published(rec.Entity.Kind) || at.Before(oldest) || dropped {
-			continue
-		}
-		data := transport.EventOf(rec.Record).Render()
-		b.events = append(b.events, outgoing{t.subject(rec.Entity), rec.Entity, rec.Record.GetSeq(),
-			rec.Record.GetFence(), data})
-		b.bytes += len(data)
-		if b.oldest.IsZero() || at.Before(b.oldest) {
-			b.oldest = at
-		}
+		t.take(b, p, rec)
 	}
 	return nil
+}
+
+// take adds a record to the batch: its event, if it has one that leaves.
+func (t *Tail) take(b *batch, p persistence.Partition, rec persistence.LogRecord) {
+	b.reached[p] = rec.Position
+	b.suspect = b.suspect || rec.Position <= t.suspect[p]
+	at := persistence.TimeOf(rec.Record.GetTime())
+	dropped := planted.DropOutbox && rec.Record.GetSeq()%17 == 0
+	if rec.Record.GetSeq() == 0 || !t.published(rec.Entity.Kind) || at.Before(b.oldestKept) || dropped {
+		return
+	}
+	data := transport.EventOf(rec.Record).Render()
+	b.events = append(b.events, outgoing{t.subject(rec.Entity), rec.Entity, rec.Record.GetSeq(), rec.Record.GetFence(), data})
+	b.bytes += len(data)
+	if b.oldest.IsZero() || at.Before(b.oldest) {
+		b.oldest = at
+	}
 }
 
 func (t *Tail) subject(e persistence.EntityID) string {

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,15 +12,38 @@ import (
 	"concord/transport"
 )
 
-// page is a Markdown text in the making.
-type page struct{ strings.Builder }
+// Wire is the page docs/WIRE.md: what goes over the wire, for people.
+func Wire(table []*transport.Operation, prefix string) []byte {
+	p := &page{schemas: newSchemas("#/")}
+	p.line("# The wire\n\nGenerated from the operation table: do not edit.\n")
+	p.line("NATS and HTTP offer the same operations; bodies are JSON. Over NATS a request goes to the subject, and its")
+	p.line("parameters are members of its body; one with a body of its own takes `%s` instead. Over HTTP", transport.HeaderDryRun)
+	p.line("parameters stand in the query; `name...` may be given several times.\n")
+	p.operations(table, prefix)
+	p.onlyHTTP()
+	p.headers()
+	p.problems()
+	p.events(prefix)
+	p.types()
+	return []byte(p.text.String())
+}
 
-func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", args...) }
+// page is a Markdown text in the making, and the types that it has named so far.
+type page struct {
+	text    strings.Builder
+	schemas *schemas
+}
 
-// row is a line of a table. A bar inside a cell would end it.
+func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.text, format+"\n", args...) }
+
+// row is a line of a table. A bar inside a cell would end it, and a less-than sign outside of code begin a tag.
 func (p *page) row(cells ...string) {
 	for i, c := range cells {
-		cells[i] = strings.ReplaceAll(c, "|", `\|`)
+		c = strings.ReplaceAll(c, "|", `\|`)
+		if !strings.HasPrefix(c, "`") {
+			c = strings.ReplaceAll(c, "<", "&lt;")
+		}
+		cells[i] = c
 	}
 	p.line("| %s |", strings.Join(cells, " | "))
 }
@@ -31,69 +55,56 @@ func (p *page) header(cells ...string) {
 
 func code(text string) string { return "`" + text + "`" }
 
-// Wire is the page docs/WIRE.md: what goes over the wire, for people.
-func Wire(table []*transport.Operation, prefix string) []byte {
-	p := &page{}
-	p.line("# The wire\n\nGenerated from the operation table: do not edit. Both APIs offer the same operations; bodies are JSON.\n")
-	p.line("Over NATS a request goes to the subject; its parameters are members of the body, unless the operation has a body of its own.")
-	p.line("Over HTTP they stand in the query. `[...]` may be given several times.\n")
-	p.operations(table, prefix)
-	p.headers()
-	p.problems()
-	p.event(prefix)
-	return []byte(p.String())
-}
-
 func (p *page) operations(table []*transport.Operation, prefix string) {
 	p.line("## Operations\n")
 	p.header("operation", "subject", "HTTP", "right", "parameters", "body", "answer", "what it does")
-	s := newSchemas("")
 	for _, op := range table {
-		body, answer := "", ""
+		var bodies, answers []string
 		if op.Body != nil {
-			body = members(s.resolve(s.request(op.Body)))
+			bodies = append(bodies, typeName(p.schemas.request(op.Body)))
 		}
-		for _, t := range op.Types {
-			body = strings.TrimPrefix(body+", or "+t, ", or ")
-		}
+		bodies = append(bodies, op.Types...)
 		if op.Answer != nil {
-			answer = members(s.resolve(s.answer(op.Answer)))
+			answers = append(answers, typeName(p.schemas.answer(op.Answer)))
 		}
 		if op.Stream != nil {
-			answer += ", or " + TypeEventStream
+			answers = append(answers, TypeEventStream)
 		}
 		p.row(code(op.Name), code(Subject(op, prefix)), code(op.Method+" "+op.Path), string(op.Right), parameterNames(op),
-			body, answer, op.Doc)
+			strings.Join(bodies, " or "), strings.Join(answers, " or "), op.Doc)
 	}
 	p.line("")
-}
-
-// members are the names of an object's members; the ones that may be left out have a question mark.
-func members(schema *huma.Schema) string {
-	var names []string
-	for name := range schema.Properties {
-		if !slices.Contains(schema.Required, name) {
-			name += "?"
-		}
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return code("{" + strings.Join(names, ", ") + "}")
 }
 
 func parameterNames(op *transport.Operation) string {
 	var names []string
 	if op.Inner != "" {
-		names = append(names, code(op.Inner)+" (in the path)")
+		names = append(names, op.Inner+" (in the path)")
 	}
 	for _, param := range op.Params {
-		name := code(param.Name)
+		name := param.Name
 		if param.Repeat {
-			name = code(param.Name + "[...]")
+			name += "..."
 		}
 		names = append(names, name+": "+string(param.Type))
 	}
 	return strings.Join(names, ", ")
+}
+
+func (p *page) onlyHTTP() {
+	p.line("### Over HTTP only\n")
+	p.header("route", "what it does")
+	for _, route := range [][2]string{
+		{"GET /api/v1", "List the operations"},
+		{"GET /openapi.json", "Describe them (OpenAPI 3.1)"},
+		{"GET /asyncapi.json", "Describe them over NATS (AsyncAPI 3.0)"},
+		{"GET /healthz", "200 if the service works, else 503"},
+		{"GET /readyz", "200 if the service takes requests, else 503"},
+		{"PUT /api/v1/providers/{provider}/uploads/{id}/content", "Send a whole upload as one stream of bytes, and close it"},
+	} {
+		p.row(code(route[0]), route[1])
+	}
+	p.line("")
 }
 
 func (p *page) headers() {
@@ -105,13 +116,13 @@ func (p *page) headers() {
 	}
 	p.line("\nAn answer over HTTP has `%s`, `ETag` where it shows a version, and `Retry-After` where a retry makes sense.",
 		transport.HeaderRequestID)
-	p.line("A `GET` with `If-None-Match` that names the shown version is answered 304. An error over NATS has `%s`\n(the status) and `%s` (the title).\n",
-		transport.HeaderServiceCode, transport.HeaderServiceError)
+	p.line("A `GET` whose `If-None-Match` names the shown version is answered 304. An error over NATS has")
+	p.line("`%s` (the status) and `%s` (the title).\n", transport.HeaderServiceCode, transport.HeaderServiceError)
 }
 
 func (p *page) problems() {
-	p.line("## Problems\n\nA refusal is an RFC 9457 body (`%s`): %s, and the members of its kind.\n",
-		transport.ProblemContentType, membersOf(transport.ProblemBody{}))
+	p.line("## Problems\n\nA refusal is a %s (`%s`, RFC 9457) with the members of its kind.\n",
+		typeName(p.schemas.problem()), transport.ProblemContentType)
 	p.header("code", "status", "title")
 	codes := problem.Codes()
 	slices.SortStableFunc(codes, func(a, b problem.Code) int { return a.Status() - b.Status() })
@@ -121,23 +132,50 @@ func (p *page) problems() {
 	p.line("")
 }
 
-func membersOf(answer any) string {
-	s := newSchemas("")
-	return members(s.resolve(s.answer(answer)))
+func (p *page) events(prefix string) {
+	p.line("## Events\n\nWhat has happened to an entity leaves on `%s.event.{kind}.{provider}.{entity}` as an %s.",
+		prefix, typeName(p.schemas.answer(transport.Event{})))
+	p.line("Drop repeats by entity and seq.\n")
 }
 
-func (p *page) event(prefix string) {
-	p.line("## Events\n\nAn event leaves on `%s.event.{kind}.{provider}.{entity}`: %s.", prefix, membersOf(transport.Event{}))
-	p.line("`data` names what changed, never contents: %s. Drop repeats by entity and seq.\n", membersOf(transport.Changed{}))
-	s := newSchemas("")
-	properties := s.resolve(s.answer(transport.Event{})).Properties
-	p.header("member", "type", "what it says")
-	for _, name := range []string{"id", "type", "kind", "provider", "entity", "seq", "version", "time", "principal",
-		"requestId", "fence", "data"} {
-		kind := properties[name].Type
-		if properties[name].Ref != "" {
-			kind = huma.TypeObject
+// types are all types that were named above, and those that they are made of.
+func (p *page) types() {
+	p.line("## Types\n\nA member with a question mark may be left out.\n")
+	named := p.schemas.named()
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		p.line("### %s\n", name)
+		p.header("member", "type", "what it says")
+		for _, member := range slices.Sorted(maps.Keys(named[name].Properties)) {
+			property := named[name].Properties[member]
+			if !slices.Contains(named[name].Required, member) {
+				member += "?"
+			}
+			p.row(code(member), typeName(property), property.Description)
 		}
-		p.row(code(name), kind, properties[name].Description)
+		p.line("")
+	}
+}
+
+// typeName says in few words what a value is; a type of its own is a link.
+func typeName(s *huma.Schema) string {
+	values, isMap := s.AdditionalProperties.(*huma.Schema)
+	switch {
+	case s.Ref != "":
+		name := strings.TrimPrefix(s.Ref, "#/")
+		return fmt.Sprintf("[%s](#%s)", name, strings.ToLower(name))
+	case s.Type == "":
+		return "any JSON"
+	case len(s.Enum) > 0:
+		return strings.Trim(strings.ReplaceAll(fmt.Sprint(s.Enum), " ", ", "), "[]")
+	case s.Type == huma.TypeArray:
+		return "array of " + typeName(s.Items)
+	case isMap:
+		return "map to " + typeName(values)
+	case s.ContentEncoding != "":
+		return s.ContentEncoding
+	case s.Format == "date-time":
+		return s.Format
+	default:
+		return s.Type
 	}
 }

@@ -1,0 +1,82 @@
+# Concord. `make` shows what can be made.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := bin/concord
+CACHE := $(CURDIR)/.cache
+LINT_VERSION := v2.15.0
+LINT := $(CACHE)/golangci-lint-$(LINT_VERSION)
+PLANTED := skipsync answerearly forgetdedup dropoutbox staleread breakchain skipmark
+FUZZTIME ?= 10s
+GO_FILES := $(shell git ls-files '*.go' 2>/dev/null)
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: build
+build: ## Build bin/concord
+	go build -trimpath -o $(BIN) ./cmd/concord
+
+.PHONY: demo
+demo: build ## The main job: start the service, import a sample, update it from many clients, show its history
+	./deploy/demo.sh $(BIN)
+
+.PHONY: check
+check: vet lint test race faults fuzz planted ## Everything that CI runs, in less than a quarter of an hour
+
+.PHONY: vet
+vet: build ## Build and vet
+	go vet ./...
+
+$(LINT):
+	mkdir -p $(CACHE)/install
+	GOBIN=$(CACHE)/install go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION)
+	mv $(CACHE)/install/golangci-lint $(LINT)
+
+.PHONY: lint
+lint: $(LINT) ## Style, import directions, purity; then that each import rule catches a planted violation
+	$(LINT) run
+	./deploy/planted-lint.sh $(LINT)
+
+.PHONY: test
+test: build ## All tests but those of the faults
+	CONCORD_BIN=$(CURDIR)/$(BIN) go test -shuffle=on $$(go list ./... | grep -v internal/faults)
+
+.PHONY: race
+race: ## The packages with goroutines of their own, under the race detector
+	go test -race -shuffle=on ./persistence/ ./actors/... ./transport/... ./internal/node/ -rapid.checks=20
+
+.PHONY: faults
+faults: ## Kill and pause a real process under load, and judge what is left
+	go test -count=1 -timeout 10m ./internal/faults
+
+.PHONY: torture
+torture: ## 300 kills, ten times the linearizability histories, 30,000 crash clones
+	CONCORD_KILL_CYCLES=300 CONCORD_LINEARIZABLE_ROUNDS=30 go test -count=1 -timeout 120m -v ./internal/faults
+	CONCORD_CRASH_CLONES=30000 go test -count=1 -timeout 60m ./persistence/... ./actors/...
+
+.PHONY: fuzz
+fuzz: ## Each fuzz target for FUZZTIME (10s)
+	./deploy/fuzz.sh $(FUZZTIME)
+
+.PHONY: planted
+planted: ## Plant each known bug, and see the suite fail
+	./deploy/planted.sh $(PLANTED)
+
+.PHONY: ci-long
+ci-long: ## What is too long for each change: torture, fuzz for minutes
+	$(MAKE) torture fuzz FUZZTIME=5m
+
+.PHONY: bench
+bench: build ## The speed table of docs/BENCHMARKS.md, side by side with the contenders
+	./deploy/bench.sh $(BIN)
+
+.PHONY: docs
+docs: build ## Write docs/WIRE.md, the API as the code has it
+	go run ./internal/wiredoc > docs/WIRE.md
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin .demo

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Writes one violation of each import rule into a copy of the tree and expects the linter to name the rule.
+set -euo pipefail
+lint=$1
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+git ls-files | tar -cf - -T - | tar -xf - -C "$copy"
+plant() { # folder, import, rule
+  local package
+  package=$(grep -hm1 '^package ' "$copy/$1"/*.go | awk '{print $2}')
+  printf '// Package %s has a planted violation.\npackage %s\n\nimport _ "%s"\n' "$package" "$package" "$2" >"$copy/$1/planted_violation.go"
+  wanted+=("$1 $3")
+}
+wanted=()
+plant transport/operations github.com/cockroachdb/pebble/v2 pebble-has-one-door
+plant actors/entity github.com/asynkron/protoactor-go/actor protoactor-has-one-door
+plant persistence github.com/nats-io/nats.go nats-has-its-doors
+plant transport github.com/prometheus/client_golang/prometheus prometheus-has-one-door
+plant actors/collection os kinds-are-pure
+plant actors/provider concord/actors/upload kinds-do-not-import-each-other-provider
+plant actors/upload concord/actors/provider kinds-do-not-import-each-other-upload
+out=$(cd "$copy" && "$lint" run --enable-only depguard --max-same-issues 0 --max-issues-per-linter 0 2>&1 || true)
+failed=0
+for w in "${wanted[@]}"; do
+  read -r folder rule <<<"$w"
+  if grep -q "^$folder/planted_violation.go.*'$rule'" <<<"$out"; then
+    echo "caught: $rule in $folder"
+  else
+    echo "NOT CAUGHT: $rule in $folder"
+    failed=1
+  fi
+done
+[ $failed = 0 ] || echo "$out"
+exit $failed

@@ -1,0 +1,202 @@
+package pebblestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"concord/persistence"
+	"concord/persistence/recordpb"
+)
+
+// Policy says how much of a history stays. What either bound wants stays; the zero value keeps all. The history of an
+// entity without versions is counted by its events.
+type Policy struct {
+	KeepAll  bool
+	Versions int // so many of the newest; 0: no say
+	Days     int // what was the newest at some time in the last so many days; 0: no say
+}
+
+func (p Policy) keepsAll() bool { return p.KeepAll || p.Versions <= 0 && p.Days <= 0 }
+
+// OutcomeMemory is how long the record of an outcome stays whatever the policy says, so that a repeated command finds it.
+const OutcomeMemory = 24 * time.Hour
+
+// TrimOptions of retention.
+type TrimOptions struct {
+	Fold Fold
+	Now  time.Time
+	// Read is how far the readers of the log have come: what is above stays. Nil: nobody reads it.
+	Read func(persistence.Partition) persistence.Position
+	// Born is the version before which the parts of the entity do not belong to it any more, by its state: one that was
+	// deleted or made anew leaves its parts behind. Nil: a part is gone only if an event removed it.
+	Born func(e persistence.EntityID, state []byte) uint64
+}
+
+// Trimmed counts what retention has done.
+type Trimmed struct {
+	Records int // of the log, removed
+	Parts   int // states of parts that those records wrote
+	Bodies  int // that stood beside them, removed
+	Moved   int // out of their records, since they are still the newest
+}
+
+func (t *Trimmed) add(step Trimmed) {
+	t.Records += step.Records
+	t.Parts += step.Parts
+	t.Bodies += step.Bodies
+	t.Moved += step.Moved
+}
+
+// Trim removes the part of an entity's history that the policy does not keep and that no pin holds. What is left can be
+// read, checked and rebuilt as before; reads of older versions say ErrTrimmed. It costs what was written since the last
+// trim (and what is removed), not what exists.
+//
+// It works in steps, each one atomic batch, and may run while groups are committed, also to the same entity: a record
+// once written is never changed by anybody but retention, which takes one step at a time; and the one thing that a
+// step and a group could both write, the newest state of a part, a step only removes after it has seen, while groups
+// wait, that the entity has not moved since it looked. A step is written behind the groups that it builds on, so that no
+// crash keeps the step and loses them; it becomes durable with the next group.
+func (s *Store) Trim(ctx context.Context, e persistence.EntityID, p Policy, o TrimOptions) (done Trimmed, err error) {
+	for !p.keepsAll() {
+		step, err := s.trimStep(ctx, e, p, o)
+		done.add(step)
+		if err != nil {
+			return done, fmt.Errorf("trim %v: %w", e, err)
+		}
+		if step.Records == 0 {
+			break
+		}
+	}
+	return done, nil
+}
+
+func (s *Store) trimStep(ctx context.Context, e persistence.EntityID, p Policy, o TrimOptions) (Trimmed, error) {
+	if ctx.Err() != nil {
+		return Trimmed{}, context.Cause(ctx)
+	}
+	s.retaining.Lock()
+	defer s.retaining.Unlock()
+	if err := s.Health(); err != nil {
+		return Trimmed{}, err
+	}
+	h, err := s.history(e)
+	if errors.Is(err, persistence.ErrNotFound) {
+		return Trimmed{}, nil
+	}
+	if err != nil {
+		return Trimmed{}, err
+	}
+	keep, err := h.keepFrom(p, o.Now)
+	if err != nil || keep <= h.edge+1 {
+		return Trimmed{}, err
+	}
+	t := newTrim(h, o)
+	if err := t.gather(keep); err != nil || t.first == nil {
+		return Trimmed{}, err
+	}
+	if err := t.plan(); err != nil {
+		return Trimmed{}, errors.Join(err, t.batch.Close())
+	}
+	if err := t.commit(); err != nil {
+		return Trimmed{}, errors.Join(err, t.batch.Close())
+	}
+	return t.done, t.batch.Close()
+}
+
+// history is what is kept of an entity.
+type history struct {
+	s         *Store
+	e         persistence.EntityID
+	head      persistence.Head
+	base      persistence.Head // before the oldest record that is kept
+	edge      uint64           // its seq; 0: nothing was trimmed
+	versioned bool
+	lapsed    []pin // that hold nothing any more
+}
+
+func (s *Store) history(e persistence.EntityID) (*history, error) {
+	head, err := s.Head(e)
+	if err != nil {
+		return nil, err
+	}
+	h := &history{s: s, e: e, head: head, versioned: head.Version > 0}
+	base, err := s.edge(e)
+	switch {
+	case errors.Is(err, persistence.ErrNotFound):
+		return h, nil
+	case err != nil:
+		return nil, err
+	}
+	h.base = persistence.HeadOf(base.GetHead())
+	h.edge = h.base.Seq
+	return h, nil
+}
+
+// keepFrom is the seq of the first record that must stay.
+func (h *history) keepFrom(p Policy, now time.Time) (uint64, error) {
+	newest, oldest := h.head.Seq, h.edge+1
+	if h.versioned {
+		newest, oldest = h.head.Version, h.base.Version+1
+	}
+	target := newest
+	if p.Versions > 0 {
+		target = newest - min(newest, uint64(p.Versions)) + 1
+	}
+	if p.Days > 0 {
+		at, err := h.newestAt(now.AddDate(0, 0, -p.Days))
+		if err != nil {
+			return 0, err
+		}
+		target = min(target, at)
+	}
+	held, err := h.pinned(now)
+	if err != nil {
+		return 0, err
+	}
+	if target = min(target, held); target <= oldest {
+		return h.edge + 1, nil
+	}
+	if !h.versioned {
+		return target, nil
+	}
+	rec, err := h.s.recordOfVersion(h.e, target)
+	if err != nil {
+		return 0, fmt.Errorf("record of version %d: %w", target, err)
+	}
+	return rec.GetSeq(), nil
+}
+
+// newestAt is the version, or the event of an entity without versions, that was the newest at the time; 0: none that is
+// kept.
+func (h *history) newestAt(t time.Time) (uint64, error) {
+	if h.versioned {
+		version, err := h.s.VersionAt(h.e, t)
+		if errors.Is(err, persistence.ErrNotFound) || errors.Is(err, persistence.ErrTrimmed) {
+			return 0, nil
+		}
+		return version, err
+	}
+	low, high := h.edge+1, h.head.Seq+1 // the answer is in [low-1, high)
+	for low < high {
+		middle := low + (high-low)/2
+		rec, err := h.recordOfSeq(middle)
+		if err != nil {
+			return 0, err
+		}
+		if rec.GetTime() <= t.UnixMicro() {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low - 1, nil
+}
+
+func (h *history) recordOfSeq(seq uint64) (*recordpb.Record, error) {
+	for rec, err := range h.s.Records(h.e, seq-1) {
+		return rec, err
+	}
+	return nil, fmt.Errorf("event %d: %w", seq, persistence.ErrNotFound)
+}

@@ -1,0 +1,6 @@
+package client
+
+import "time"
+
+// Hurry makes the waits between attempts short.
+func (c *Client) Hurry() { c.patience = time.Millisecond }

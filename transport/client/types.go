@@ -1,0 +1,135 @@
+package client
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"concord/actors/collection"
+	"concord/actors/upload"
+	"concord/transport"
+	"concord/transport/operations"
+)
+
+// The answers are those of the table, by their own types, so that there is one truth about them.
+type (
+	Collection     = operations.Collection
+	CollectionPage = operations.CollectionPage
+	CollectionItem = operations.CollectionItem
+	Document       = operations.Document
+	HistoryPage    = operations.HistoryPage
+	HistoryItem    = operations.Version
+	Diff           = operations.Diff
+	Blame          = operations.Blame
+	BlameEntry     = operations.BlameEntry
+	EventPage      = operations.EventPage
+	Event          = transport.Event
+	Result         = collection.Result
+	UploadResult   = upload.Result
+)
+
+// PutRequest is what collection.put is given. A part that is nil stays as it is; one that is not replaces the whole part,
+// so that an empty map removes all documents. Contents are sent in the bytes that they have.
+type PutRequest struct {
+	Format    string // of a new collection: "json" (default) or "marc"
+	Type      string // of a new collection
+	Metadata  json.RawMessage
+	Documents map[string]json.RawMessage
+}
+
+func (r PutRequest) text() ([]byte, error) {
+	var o object
+	var err error
+	set := func(name string, value any) {
+		if err == nil {
+			err = o.set(name, value)
+		}
+	}
+	if r.Format != "" {
+		set("format", r.Format)
+	}
+	if r.Type != "" {
+		set("type", r.Type)
+	}
+	if r.Metadata != nil {
+		set("metadata", r.Metadata)
+	}
+	if r.Documents != nil {
+		var documents object
+		for _, id := range slices.Sorted(maps.Keys(r.Documents)) {
+			if err == nil {
+				err = documents.set(id, r.Documents[id])
+			}
+		}
+		set("documents", documents.text())
+	}
+	return o.text(), err
+}
+
+// Change is one change of a patch. The functions below make them.
+type Change struct {
+	Op          string
+	ID          string // document; none for the metadata
+	Value       json.RawMessage
+	BaseVersion uint64 // base of this change alone; 0: that of the request, if it has one
+}
+
+// PutDocument writes a document.
+func PutDocument(id string, value json.RawMessage) Change {
+	return Change{Op: "put-document", ID: id, Value: value}
+}
+
+// MergeDocument changes a document by a merge patch (RFC 7396).
+func MergeDocument(id string, patch json.RawMessage) Change {
+	return Change{Op: "merge-document", ID: id, Value: patch}
+}
+
+// PatchDocument changes a document by a JSON Patch (RFC 6902).
+func PatchDocument(id string, patch json.RawMessage) Change {
+	return Change{Op: "patch-document", ID: id, Value: patch}
+}
+
+// RemoveDocument removes a document, which must be there.
+func RemoveDocument(id string) Change { return Change{Op: "remove-document", ID: id} }
+
+// PutMetadata replaces the metadata.
+func PutMetadata(value json.RawMessage) Change { return Change{Op: "put-metadata", Value: value} }
+
+// MergeMetadata changes the metadata by a merge patch (RFC 7396).
+func MergeMetadata(patch json.RawMessage) Change { return Change{Op: "merge-metadata", Value: patch} }
+
+// PatchMetadata changes the metadata by a JSON Patch (RFC 6902).
+func PatchMetadata(patch json.RawMessage) Change { return Change{Op: "patch-metadata", Value: patch} }
+
+func (c Change) text() ([]byte, error) {
+	var o object
+	err := o.set("op", c.Op)
+	if err == nil && c.ID != "" {
+		err = o.set("id", c.ID)
+	}
+	if err == nil && c.Value != nil {
+		err = o.set("value", c.Value)
+	}
+	if err == nil && c.BaseVersion != 0 {
+		err = o.set("baseVersion", c.BaseVersion)
+	}
+	return o.text(), err
+}
+
+// changesText is the body of a patch.
+func changesText(changes []Change) ([]byte, error) {
+	list := []byte{'['}
+	for i, change := range changes {
+		text, err := change.text()
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = append(list, text...)
+	}
+	var o object
+	err := o.set("changes", append(list, ']'))
+	return o.text(), err
+}

@@ -1,0 +1,288 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"concord/transport"
+	"concord/transport/operations"
+	"concord/transport/schema"
+)
+
+const (
+	provider = "/api/v1/providers/p"
+	letters  = provider + "/collections/letters"
+)
+
+// TestEveryOperation walks through the whole table; ask holds each answer against the OpenAPI document.
+func TestEveryOperation(t *testing.T) {
+	s := newStack(t)
+	asked := map[string]bool{}
+	ask := func(operation, body string, status int, edits ...string) *answer {
+		t.Helper()
+		asked[operation] = true
+		op := operationOf(s.table, operation)
+		path := strings.NewReplacer("{provider}", "p", "{id}", "letters", "{document}", "letter-1").Replace(op.Path)
+		if strings.HasPrefix(operation, "upload.") {
+			path = strings.Replace(path, "letters", "id-1", 1)
+		}
+		mediaType := "application/json"
+		if len(edits) > 1 {
+			mediaType = edits[1]
+		}
+		if len(edits) > 0 {
+			path += edits[0]
+		}
+		a := s.ask(op.Method, path, body, header("Content-Type", mediaType)).is(status)
+		if op.Method == http.MethodGet {
+			checkHead(t, s, path, a)
+		}
+		return a
+	}
+	example := func(operation, mediaType string) string {
+		body, ok := schema.Example(operation, mediaType)
+		if !ok {
+			t.Fatalf("no example of %s as %s", operation, mediaType)
+		}
+		return string(body)
+	}
+
+	created := ask("collection.put", example("collection.put", "application/json"), 201)
+	if got := created.header.Get("ETag"); got != `"v1"` || created.member("etag") != `"\"v1\""` {
+		t.Errorf("ETag %s, etag %s", got, created.member("etag"))
+	}
+	ask("collection.put", example("collection.put", "application/json"), 200) // changes nothing
+	ask("collection.patch", example("collection.patch", "application/json"), 200)
+	ask("collection.patch", example("collection.patch", "application/json-patch+json"), 200, "", "application/json-patch+json")
+	ask("collection.patch", example("collection.patch", "application/merge-patch+json"), 200, "", "application/merge-patch+json")
+	ask("document.put", `{"value": {"to": "Dora"}}`, 200)
+	ask("document.get", "", 200)
+	ask("document.get", "", 200, "?version=1")
+	ask("document.delete", "", 200, "?reason=lost&baseVersion=5")
+	ask("collection.revert", example("collection.revert", "application/json"), 200)
+	ask("collection.get", "", 200)
+	ask("collection.get", "", 200, "?documents=none&version=2")
+	ask("collection.get", "", 200, "?document=letter-1&document=letter-2&fields=/documents/*/to,/metadata")
+	ask("collection.list", "", 200, "?limit=1")
+	ask("collection.history", "", 200, "?limit=2")
+	ask("collection.diff", "", 200, "?from=1&to=2")
+	ask("collection.blame", "", 200)
+	ask("collection.events", "", 200, "?after=1")
+	ask("upload.open", "", 201)
+	ask("upload.append", example("upload.append", "application/json"), 200)
+	ask("upload.close", "{}", 200)
+	ask("admin.status", "", 200)
+	ask("admin.backup", example("admin.backup", "application/json"), 200)
+	ask("admin.verify", "", 200)
+	ask("collection.delete", "", 200)
+	ask("collection.get", "", 404)
+
+	for _, op := range s.table {
+		if !asked[op.Name] {
+			t.Errorf("%s was not asked", op.Name)
+		}
+	}
+}
+
+func operationOf(table []*transport.Operation, name string) *transport.Operation {
+	return table[slices.IndexFunc(table, func(op *transport.Operation) bool { return op.Name == name })]
+}
+
+// checkHead asks HEAD of the same: the same headers, but for the request's own, and no body.
+func checkHead(t *testing.T, s *stack, path string, get *answer) {
+	t.Helper()
+	head := s.ask("HEAD", path, "")
+	if head.status != get.status || len(head.body) != 0 {
+		t.Errorf("HEAD %s: status %d, %d bytes", path, head.status, len(head.body))
+	}
+	for _, name := range []string{"ETag", "Content-Type", "Content-Length", "Cache-Control"} {
+		if got, want := head.header.Get(name), get.header.Get(name); got != want && get.status == 200 {
+			t.Errorf("HEAD %s: %s %q, GET has %q", path, name, got, want)
+		}
+	}
+}
+
+func TestConditionalRead(t *testing.T) {
+	s := newStack(t)
+	s.ask("PUT", letters, `{"metadata":{"n":1}}`).is(201)
+	s.ask("PUT", letters, `{"metadata":{"n":2}}`).is(200)
+	for name, row := range map[string]struct {
+		ifNoneMatch string
+		status      int
+	}{
+		"the shown version":          {`"v2"`, 304},
+		"one of several":             {`"v1", "v2"`, 304},
+		"weakly":                     {`W/"v2"`, 304},
+		"any":                        {`*`, 304},
+		"an older one":               {`"v1"`, 200},
+		"another that begins alike":  {`"v22"`, 200},
+		"no entity tag":              {`v2`, 200},
+		"a list that is not written": {`,,`, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, method := range []string{"GET", "HEAD"} {
+				a := s.ask(method, letters, "", header("If-None-Match", row.ifNoneMatch)).is(row.status)
+				if a.header.Get("ETag") != `"v2"` || a.status == 304 && len(a.body) > 0 {
+					t.Errorf("%s: ETag %s, body %q", method, a.header.Get("ETag"), a.body)
+				}
+			}
+		})
+	}
+	s.ask("GET", letters+"?version=1", "", header("If-None-Match", `"v2"`)).is(200)
+	s.ask("GET", letters, "", header("If-None-Match", `"v7"`), header("If-None-Match", `"v2"`)).is(304)
+}
+
+func TestConditionalWrite(t *testing.T) {
+	s := newStack(t)
+	s.ask("PUT", letters, `{}`, header("If-Match", `"v1"`)).is(412)
+	s.ask("PUT", letters, `{}`, header("If-None-Match", `*`)).is(201)
+	s.ask("PUT", letters, `{}`, header("If-None-Match", `*`)).is(412)
+	s.ask("PUT", letters, `{"metadata":{"n":1}}`, header("If-Match", `"v7"`), header("If-Match", `"v1"`)).is(200)
+	s.ask("PUT", letters, `{"metadata":{"n":2}}`, header("If-Match", `"v1"`)).is(412)
+}
+
+func TestIdempotencyKey(t *testing.T) {
+	s := newStack(t)
+	key := header("Idempotency-Key", "k1")
+	first := s.ask("PUT", letters, `{"metadata":{"n":1}}`, key).is(201)
+	written := s.written()
+	again := s.ask("PUT", letters, `{"metadata":{"n":1}}`, key).is(201)
+	if diff := cmp.Diff(string(first.body), string(again.body)); diff != "" || s.written() != written {
+		t.Errorf("a repeat answers otherwise, or writes: %s", diff)
+	}
+	if p := s.ask("PUT", letters, `{"metadata":{"n":2}}`, key).is(409).problem(); p.Code != "key-reused" {
+		t.Errorf("code %s", p.Code)
+	}
+}
+
+func TestDryRunStoresNothing(t *testing.T) {
+	s := newStack(t)
+	for _, target := range []string{letters + "?dryRun=true", letters} {
+		var options []func(*http.Request)
+		if target == letters {
+			options = append(options, header("Concord-Dry-Run", "true"))
+		}
+		if got := s.ask("PUT", target, `{"metadata":{}}`, options...).is(201).member("changed"); got != "true" {
+			t.Errorf("changed %s", got)
+		}
+	}
+	if s.written() != 0 {
+		t.Errorf("%d records were written", s.written())
+	}
+	s.ask("PUT", letters+"?dryRun=false", `{"metadata":{}}`).is(201)
+	if s.written() != 1 {
+		t.Errorf("%d records were written", s.written())
+	}
+}
+
+// TestDocumentIDsInPaths has ids that a path could be mistaken about.
+func TestDocumentIDsInPaths(t *testing.T) {
+	s := newStack(t)
+	s.ask("PUT", letters, `{}`).is(201)
+	for _, id := range []string{
+		"a/b", "/", "//", "a b", "100%", "%2F", "..a", "...", "a?b", "a#b", "a;b", "a+b", "{id}", "ü", "日本語", `"`, `\`, "*", "~0~1",
+		strings.Repeat("x", 256),
+	} {
+		t.Run(id, func(t *testing.T) {
+			path := letters + "/documents/" + url.PathEscape(id)
+			s.ask("PUT", path, `{"value":1}`).is(200)
+			got := s.ask("GET", path, "").is(200).member("document")
+			if want, _ := json.Marshal(id); !sameJSON(t, got, string(want)) {
+				t.Errorf("wrote %q, read %s", id, got)
+			}
+			s.ask("DELETE", path, "").is(200)
+			s.ask("GET", path, "").is(404)
+		})
+	}
+}
+
+func sameJSON(t *testing.T, a, b string) bool {
+	t.Helper()
+	var x, y any
+	if json.Unmarshal([]byte(a), &x) != nil || json.Unmarshal([]byte(b), &y) != nil {
+		t.Fatalf("no JSON: %s, %s", a, b)
+	}
+	return cmp.Equal(x, y)
+}
+
+// TestBodiesHaveTheMembersOfTheirTypes holds the decoders against the types in bodies.go: an unknown member is refused
+// with the list of the known ones.
+func TestBodiesHaveTheMembersOfTheirTypes(t *testing.T) {
+	s := newStack(t)
+	for _, op := range s.table {
+		if op.Body == nil {
+			continue
+		}
+		t.Run(op.Name, func(t *testing.T) {
+			path := strings.NewReplacer("{provider}", "p", "{id}", "letters", "{document}", "letter-1").Replace(op.Path)
+			known := knownMembers(t, s.ask(op.Method, path, `{"no such member":1}`))
+			want := s.openapi.members(schemaName(op))
+			if op.Inner != "" {
+				want = append(want, op.Inner) // over NATS
+			}
+			if diff := cmp.Diff(sorted(want), sorted(known)); diff != "" {
+				t.Errorf("type (-) and decoder (+) differ: %s", diff)
+			}
+		})
+	}
+	t.Run("one change", func(t *testing.T) {
+		known := knownMembers(t, s.ask("PATCH", letters, `{"changes":[{"no such member":1}]}`))
+		if diff := cmp.Diff(sorted(s.openapi.members("ChangeRequest")), sorted(known)); diff != "" {
+			t.Errorf("type (-) and decoder (+) differ: %s", diff)
+		}
+	})
+}
+
+// knownMembers reads the list of members from a refusal of an unknown one.
+func knownMembers(t *testing.T, a *answer) []string {
+	t.Helper()
+	p := a.is(400).problem()
+	if len(p.Errors) != 1 || !strings.HasSuffix(p.Errors[0].Path, "/no such member") {
+		t.Fatalf("errors %v", p.Errors)
+	}
+	_, list, ok := strings.Cut(p.Errors[0].Message, "known are ")
+	if !ok {
+		t.Fatalf("message %q", p.Errors[0].Message)
+	}
+	return strings.Split(list, ", ")
+}
+
+func schemaName(op *transport.Operation) string {
+	switch op.Body.(type) {
+	case operations.PutRequest:
+		return "PutRequest"
+	case operations.PatchRequest:
+		return "PatchRequest"
+	case operations.RevertRequest:
+		return "RevertRequest"
+	case operations.DocumentPutRequest:
+		return "DocumentPutRequest"
+	case operations.AppendRequest:
+		return "AppendRequest"
+	case operations.BackupRequest:
+		return "BackupRequest"
+	default:
+		return ""
+	}
+}
+
+// members are the names of the members of a schema.
+func (d *openAPI) members(name string) []string {
+	properties, _ := d.at("/components/schemas/" + name + "/properties").(map[string]any)
+	var names []string
+	for n := range properties {
+		names = append(names, n)
+	}
+	return names
+}
+
+func sorted(names []string) []string {
+	slices.Sort(names)
+	return names
+}
