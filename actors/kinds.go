@@ -3,6 +3,8 @@
 package actors
 
 import (
+	"fmt"
+
 	"concord/actors/collection"
 	"concord/actors/entity"
 	"concord/actors/provider"
@@ -55,5 +57,18 @@ func define[S, C, E any](b entity.Behavior[S, C, E], published bool) Kind {
 		Rebuild: func(h persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
 			return entity.Rebuild(b, h, rec, hash)
 		},
+	}
+}
+
+// Fold makes what stands beside a record from the head before it, whatever its kind: what verification and rebuild of a
+// store need to know of the kinds.
+func Fold(l Limits) func(head persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
+	kinds := Kinds(l)
+	return func(head persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
+		kind, ok := kinds[persistence.Kind(rec.GetKind())]
+		if !ok {
+			return head, persistence.Projection{}, fmt.Errorf("%w: record of unknown kind %d", persistence.ErrCorrupt, rec.GetKind())
+		}
+		return kind.Rebuild(head, rec, hash)
 	}
 }

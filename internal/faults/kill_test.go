@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"concord/actors"
 	"concord/persistence/pebblestore"
 )
 
@@ -235,4 +236,17 @@ func checkStore(t *testing.T, p *process) {
 		}
 	}()
 	verify(t, store)
+}
+
+// verify reads the whole store against its hashes, its chains and its log.
+func verify(t *testing.T, store *pebblestore.Store) {
+	t.Helper()
+	report, err := store.Verify(context.Background(), pebblestore.VerifyOptions{Fold: actors.Fold(actors.DefaultLimits)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range report.List {
+		t.Errorf("store: %v", f)
+	}
+	t.Logf("verified %d records of %d entities, %d derived records", report.Records, report.Entities, report.Derived)
 }

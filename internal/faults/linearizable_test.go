@@ -129,7 +129,7 @@ func disturb(ctx context.Context, p *process, rng *rand.Rand) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(time.Duration(700+rng.IntN(800)) * time.Millisecond):
+		case <-time.After(time.Duration(150+rng.IntN(250)) * time.Millisecond):
 		}
 		if fault%2 == 0 {
 			p.kill()

@@ -41,8 +41,8 @@ type highWater struct {
 	done sync.WaitGroup
 }
 
-// openHighWater opens the mark in dir and returns the number it holds; start begins to move it. A mark that is missing or unreadable is
-// ErrCorrupt, unless fresh says that nothing can have been marked yet: then it is made, durably.
+// openHighWater opens the mark in dir and returns the number it holds; start begins to move it. A mark that is missing
+// or unreadable is ErrCorrupt, unless fresh says that nothing can have been marked yet: then it is made, durably.
 func openHighWater(fs vfs.FS, dir string, fresh bool, fail func(error)) (h *highWater, marked uint64, err error) {
 	path := fs.PathJoin(dir, highWaterFile)
 	file, err := fs.OpenReadWrite(path, vfs.WriteCategoryUnspecified)
@@ -60,6 +60,16 @@ func openHighWater(fs vfs.FS, dir string, fresh bool, fail func(error)) (h *high
 	marked = h.written
 	h.group.Store(marked)
 	return h, marked, nil
+}
+
+// writeHighWater makes the mark of a directory that nobody has open, durably.
+func writeHighWater(fs vfs.FS, dir string, group uint64) error {
+	file, err := fs.Create(fs.PathJoin(dir, highWaterFile), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return fmt.Errorf("make the high-water mark: %w", err)
+	}
+	h := &highWater{file: file}
+	return errors.Join(h.reset(group), file.Close(), syncDirectory(fs, dir))
 }
 
 // peekHighWater reads the mark in dir without opening it for writing.
