@@ -33,7 +33,8 @@ type Entry struct {
 // Stored is one record and what stands beside it in the same batch. Its bytes are final: the position of the record is
 // the only thing that the journal adds.
 type Stored struct {
-	Bytes  []byte // the marshalled recordpb.Record
+	Bytes  []byte           // the marshalled Record
+	Record *recordpb.Record // the same, for observers: it must not be changed
 	Bodies [][]byte
 	Beside Projection
 

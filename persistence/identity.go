@@ -7,6 +7,7 @@ package persistence
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -49,7 +50,7 @@ func (e EntityID) String() string { return e.Kind.String() + "/" + e.Provider + 
 func (e EntityID) Home() string { return e.ID }
 
 // EventID names an event, and is the message id of its publication.
-func (e EntityID) EventID(seq uint64) string { return fmt.Sprintf("%s#%d", e, seq) }
+func (e EntityID) EventID(seq uint64) string { return e.String() + "#" + strconv.FormatUint(seq, 10) }
 
 // Partition is a part of the log: an atomic batch never crosses one, and a cluster moves whole ones.
 type Partition uint16

@@ -19,7 +19,9 @@ func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
 		case w.All:
 			f.all, err = s.allParts()
 		case w.Was > 0:
-			err = s.partsSince(f, w.Was)
+			if err = s.partsSince(f, w.Was); errors.Is(err, persistence.ErrTrimmed) {
+				f.then, err = Encoded{}, nil // Decide sees that the version is no longer kept
+			}
 		default:
 			err = s.loadPart(f, w)
 		}

@@ -58,11 +58,14 @@ func (p *pending) drop() { p.staged = p.staged[:0] }
 // submitted says that what is staged is on its way.
 func (p *pending) submitted(lsn persistence.LSN) {
 	if p.parts == nil {
-		p.parts, p.outcomes = map[string]pendingPart{}, map[outcomeID]pendingOutcome{}
+		p.parts = make(map[string]pendingPart, 1)
 	}
 	for _, item := range p.staged {
 		item.lsn = lsn
 		if item.outcome != nil {
+			if p.outcomes == nil {
+				p.outcomes = make(map[outcomeID]pendingOutcome, 1)
+			}
 			p.outcomes[item.id] = pendingOutcome{item.outcome, lsn}
 			item.outcome = nil
 		} else {
@@ -89,13 +92,26 @@ func (p *pending) forget(durable persistence.LSN) {
 			p.know(item.part, part.fact)
 		}
 	}
-	if p.order = p.order[n:]; n > 0 && len(p.order) == 0 {
-		*p = pending{known: p.known} // an idle entity keeps little
+	switch n {
+	case 0:
+	case len(p.order):
+		p.settle()
+	default:
+		p.order = append(p.order[:0], p.order[n:]...)
 	}
 }
 
 func (p *pending) outcome(principal, key string) *recordpb.Outcome {
 	return p.outcomes[outcomeID{principal, key}].outcome
+}
+
+// settle lets go of what a burst has left behind: an idle entity keeps little.
+func (p *pending) settle() {
+	if cap(p.order) > knownMaxParts {
+		*p = pending{known: p.known}
+		return
+	}
+	p.order = p.order[:0]
 }
 
 // part is a part as the entity knows it. A body is known only while it is pending.

@@ -258,7 +258,7 @@ func (s *Shell[S, C, E]) store(rec *recordpb.Record, encoded Encoded) persistenc
 		}
 		rec.Parts = append(rec.Parts, p)
 	}
-	stored.Bytes = marshal(rec)
+	stored.Bytes, stored.Record = marshal(rec), rec
 	return stored
 }
 
@@ -293,7 +293,7 @@ func (s *Shell[S, C, E]) remember(m Meta, answer Answer) persistence.Stored {
 		Principal: m.Principal, RequestId: m.RequestID, Outcome: outcome(m, answer),
 	}
 	s.pending.remember(m.Principal, rec.Outcome)
-	return persistence.Stored{Bytes: marshal(rec), Beside: persistence.Projection{Outcome: outcomeKey(rec)}}
+	return persistence.Stored{Bytes: marshal(rec), Record: rec, Beside: persistence.Projection{Outcome: outcomeKey(rec)}}
 }
 
 func marshal(rec *recordpb.Record) []byte {

@@ -29,9 +29,6 @@ type TrimOptions struct {
 	Now  time.Time
 	// Read is how far the readers of the log have come: what is above stays. Nil: nobody reads it.
 	Read func(persistence.Partition) persistence.Position
-	// Born is the version before which the parts of the entity do not belong to it any more, by its state: one that was
-	// deleted or made anew leaves its parts behind. Nil: a part is gone only if an event removed it.
-	Born func(e persistence.EntityID, state []byte) uint64
 }
 
 // Trimmed counts what retention has done.

@@ -127,7 +127,7 @@ func (r *reader) logged(p persistence.Partition, pos persistence.Position) (logg
 
 // plan fills the batch.
 func (t *trim) plan() error {
-	head, born := t.base, uint64(0)
+	head := t.base
 	for i := range t.records {
 		after, beside, err := t.fold(head, &t.records[i])
 		if err != nil {
@@ -136,11 +136,9 @@ func (t *trim) plan() error {
 		if err := t.writes(&t.records[i], &beside); err != nil {
 			return err
 		}
-		if head = after; i == 0 {
-			born = t.born(head) // parts of earlier lives went with the last step
-		}
+		head = after
 	}
-	newest, beside, err := t.fold(head, t.first)
+	_, beside, err := t.fold(head, t.first)
 	if err != nil {
 		return err
 	}
@@ -149,23 +147,11 @@ func (t *trim) plan() error {
 			return err
 		}
 	}
-	if now := t.born(newest); now != born || t.edge == 0 {
-		if err := t.leaveBehind(now); err != nil {
-			return err
-		}
-	}
 	if err := t.removeRecords(); err != nil {
 		return err
 	}
 	t.settleFates()
 	return t.moveEdge(head)
-}
-
-func (t *trim) born(h persistence.Head) uint64 {
-	if t.o.Born == nil {
-		return 0
-	}
-	return t.o.Born(t.e, h.State)
 }
 
 // fold checks that the record continues the chain, so that no trim hides that one was tampered with.
@@ -254,33 +240,4 @@ func (t *trim) overwritten(part string) error {
 	t.remove(t.keys.part(familyEdgePart, part))
 	delete(t.fates, part)
 	return nil
-}
-
-// leaveBehind drops the parts of earlier lives of the entity: those of versions before born.
-func (t *trim) leaveBehind(born uint64) error {
-	for _, f := range t.fates {
-		f.leave(t, born)
-	}
-	if t.edge == 0 {
-		return nil
-	}
-	lower, upper := t.keys.bounds(familyEdgePart)
-	return t.s.walk(lower, upper, func(key, value []byte) error {
-		_, p, err := parseEdgePart(key, value)
-		if err != nil || t.fates[p.ID] != nil {
-			return err
-		}
-		f := &fate{last: p, beside: true}
-		if f.leave(t, born); f.removed {
-			t.fates[p.ID] = f
-		}
-		return nil
-	})
-}
-
-func (f *fate) leave(t *trim, born uint64) {
-	if !f.removed && f.last.Version < born {
-		t.freeBody(f)
-		f.removed = true
-	}
 }

@@ -31,7 +31,6 @@ type TrimmerOptions struct {
 	Fold   Fold
 	Now    func() time.Time // of the domain
 	Read   func(persistence.Partition) persistence.Position
-	Born   func(e persistence.EntityID, state []byte) uint64
 	// OutcomesMaxBytes bounds the index of remembered outcomes. 0: no bound.
 	OutcomesMaxBytes uint64
 
@@ -157,7 +156,7 @@ func (t *Trimmer) Run(ctx context.Context) error {
 }
 
 func (t *Trimmer) trim(ctx context.Context, e persistence.EntityID) {
-	done, err := t.store.Trim(ctx, e, t.o.Policy(e), TrimOptions{Fold: t.o.Fold, Now: t.o.Now(), Read: t.o.Read, Born: t.o.Born})
+	done, err := t.store.Trim(ctx, e, t.o.Policy(e), TrimOptions{Fold: t.o.Fold, Now: t.o.Now(), Read: t.o.Read})
 	if err != nil && ctx.Err() == nil {
 		t.o.Failed(e, err)
 	}

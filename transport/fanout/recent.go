@@ -1,10 +1,6 @@
 package fanout
 
 import (
-	"fmt"
-
-	"google.golang.org/protobuf/proto"
-
 	"concord/persistence"
 	"concord/persistence/recordpb"
 )
@@ -25,14 +21,15 @@ type recent struct {
 type recentRecord struct {
 	partition persistence.Partition
 	position  persistence.Position
-	record    []byte
+	record    *recordpb.Record
+	bytes     int
 }
 
 func (r *recent) add(p persistence.Partition, stored *persistence.Stored) {
 	if len(r.queue) == recentMaxRecords || r.bytes > recentMaxBytes {
 		*r = recent{}
 	}
-	r.queue = append(r.queue, recentRecord{p, stored.Position, stored.Bytes})
+	r.queue = append(r.queue, recentRecord{p, stored.Position, stored.Record, len(stored.Bytes)})
 	r.bytes += len(stored.Bytes)
 }
 
@@ -41,7 +38,7 @@ func (r *recent) add(p persistence.Partition, stored *persistence.Stored) {
 func (r *recent) take(cursor []persistence.Position, most int) []recentRecord {
 	n := 0
 	for n < len(r.queue) && r.queue[n].position <= cursor[r.queue[n].partition] {
-		r.bytes -= len(r.queue[n].record)
+		r.bytes -= r.queue[n].bytes
 		n++
 	}
 	r.queue = r.queue[n:]
@@ -59,7 +56,7 @@ func (r *recent) take(cursor []persistence.Position, most int) []recentRecord {
 	}
 	taken := r.queue[:n:n]
 	for i := range taken {
-		r.bytes -= len(taken[i].record)
+		r.bytes -= taken[i].bytes
 	}
 	if r.queue = r.queue[n:]; len(r.queue) == 0 {
 		*r = recent{}
@@ -68,13 +65,9 @@ func (r *recent) take(cursor []persistence.Position, most int) []recentRecord {
 }
 
 // gatherFresh makes a batch of records that need not be read back.
-func (t *Tail) gatherFresh(b *batch, fresh []recentRecord) error {
+func (t *Tail) gatherFresh(b *batch, fresh []recentRecord) {
 	for _, f := range fresh {
-		rec := new(recordpb.Record)
-		if err := proto.Unmarshal(f.record, rec); err != nil {
-			return fmt.Errorf("%w: record %d of partition %d: %w", persistence.ErrCorrupt, f.position, f.partition, err)
-		}
-		t.take(b, f.partition, persistence.LogRecord{Position: f.position, Entity: persistence.EntityOf(rec), Record: rec})
+		t.take(b, f.partition, persistence.LogRecord{Position: f.position, Entity: persistence.EntityOf(f.record),
+			Record: f.record})
 	}
-	return nil
 }

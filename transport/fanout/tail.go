@@ -244,7 +244,8 @@ func (t *Tail) gather() (*batch, error) {
 	fresh := t.recent.take(t.cursor.positions, batchMaxMessages)
 	t.mu.Unlock()
 	if len(fresh) > 0 {
-		return b, t.gatherFresh(b, fresh)
+		t.gatherFresh(b, fresh)
+		return b, nil
 	}
 	for i := range durable {
 		if t.cursor.positions[i] >= durable[i] {

@@ -139,11 +139,11 @@ func (d *openAPI) responses(op *transport.Operation) map[string]*huma.Response {
 	for _, code := range codesOf(op) {
 		all[strconv.Itoa(code.Status())] = &huma.Response{Ref: "#/components/responses/" + refusalName(code.Status())}
 	}
-	success := &huma.Response{Description: "Success", Headers: map[string]*huma.Param{
+	success := &huma.Response{Description: "Success", Content: map[string]*huma.MediaType{}, Headers: map[string]*huma.Param{
 		transport.HeaderRequestID: headerRef(transport.HeaderRequestID)}}
 	if op.Answer != nil {
 		answer := d.schemas.answer(op.Answer)
-		success.Content = map[string]*huma.MediaType{TypeJSON: {Schema: answer}}
+		success.Content[TypeJSON] = &huma.MediaType{Schema: answer}
 		if _, tagged := d.schemas.resolve(answer).Properties["etag"]; tagged {
 			success.Headers["ETag"] = headerRef("ETag")
 			if !changes(op) {

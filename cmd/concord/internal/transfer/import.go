@@ -19,18 +19,21 @@ import (
 
 // Bounds of an import.
 const (
-	batchMaxBytes      = 768 << 10 // contents of one request: the service's own bound of a page
-	changeOverhead     = 64        // bytes that stand around a document in a request, at most
-	PerCollectionMax   = 10_000    // what one version may change
-	ClientsMax         = 256
-	numberDigits       = 6
-	numberPlaceholder  = "{n}"
-	batchesMaxWaiting  = 1 // of each client
-	codeDuplicate      = "duplicate"
-	codeUnreadable     = "unreadable"
-	keyPrefix          = "import-"
-	keyDigestMaxBytes  = 16
-	collectionsPerFile = 999_999
+	batchMaxBytes       = 768 << 10 // contents of one request: the service's own bound of a page
+	changeOverheadBytes = 64        // what stands around a document in a request, at most
+	versionMaxRows      = 10_000    // what one version may change
+	clientsMax          = 256
+	collectionsMax      = 999_999 // of one file: their numbers have six digits
+	laneMaxBatches      = 1       // that wait for one client
+)
+
+// numberPlaceholder stands for the number of the collection in a pattern of ids.
+const numberPlaceholder = "{n}"
+
+// Codes of rows that never came to the service.
+const (
+	codeDuplicate  = "duplicate"
+	codeUnreadable = "unreadable"
 )
 
 // Import writes the records of one file into collections. All fields but Client and Into have useful zero values.
@@ -93,7 +96,7 @@ func (im *Import) Run(ctx context.Context, from records.Reader) (Totals, error) 
 	workers, ctx := errgroup.WithContext(ctx)
 	lanes := make([]chan batch, max(1, im.Clients))
 	for i := range lanes {
-		lanes[i] = make(chan batch, batchesMaxWaiting)
+		lanes[i] = make(chan batch, laneMaxBatches)
 		workers.Go(func() error { return r.work(ctx, lanes[i]) })
 	}
 	err := r.read(ctx, from, lanes)
@@ -109,10 +112,10 @@ func (im *Import) Run(ctx context.Context, from records.Reader) (Totals, error) 
 
 func (im *Import) check() error {
 	switch {
-	case im.PerCollection < 0 || im.PerCollection > PerCollectionMax:
-		return fmt.Errorf("a collection takes 1 to %d records, or 0 for all in one", PerCollectionMax)
-	case im.Clients < 0 || im.Clients > ClientsMax:
-		return fmt.Errorf("1 to %d clients", ClientsMax)
+	case im.PerCollection < 0 || im.PerCollection > versionMaxRows:
+		return fmt.Errorf("a collection takes 1 to %d records, or 0 for all in one", versionMaxRows)
+	case im.Clients < 0 || im.Clients > clientsMax:
+		return fmt.Errorf("1 to %d clients", clientsMax)
 	case !transport.ValidID(im.collection(1)):
 		return fmt.Errorf("%q makes no collection id: letters, digits, \"_\" and \"-\", the first a letter or digit", im.Into)
 	}
@@ -128,7 +131,7 @@ func (im *Import) collection(n int) string {
 	if !strings.Contains(pattern, numberPlaceholder) {
 		pattern += "-" + numberPlaceholder
 	}
-	return strings.Replace(pattern, numberPlaceholder, fmt.Sprintf("%0*d", numberDigits, n), 1)
+	return strings.Replace(pattern, numberPlaceholder, fmt.Sprintf("%06d", n), 1)
 }
 
 // number is the collection that a row belongs to. It goes by the row, so that a row which was repaired comes to where it
@@ -143,16 +146,11 @@ func (im *Import) number(row int) int {
 // batch is some rows of one collection, to be written in one version.
 type batch struct {
 	number int // of the collection
-	rows   []row
+	rows   []records.Item
 	bytes  int
 }
 
-// row is a record with where it stands.
-type row struct {
-	records.Item
-}
-
-func (r row) bytes() int { return len(r.ID) + len(r.Value) + changeOverhead }
+func bytesOf(row records.Item) int { return len(row.ID) + len(row.Value) + changeOverheadBytes }
 
 // importRun is one Run.
 type importRun struct {
@@ -163,24 +161,11 @@ type importRun struct {
 
 // read cuts the file into batches. The batches of one collection go to one lane, in order.
 func (r *importRun) read(ctx context.Context, from records.Reader, lanes []chan batch) error {
-	var b batch
-	seen := make(map[string]int) // row by id, in the present collection
-	send := func() error {
-		if len(b.rows) == 0 {
-			return nil
-		}
-		select {
-		case lanes[b.number%len(lanes)] <- b:
-			b = batch{number: b.number}
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	c := &cutter{run: r, ctx: ctx, lanes: lanes, seen: make(map[string]int)}
 	for {
 		item, err := from.Next()
 		if errors.Is(err, io.EOF) {
-			return send()
+			return c.send()
 		}
 		if bad, ok := errors.AsType[*records.RowError](err); ok {
 			r.fail(Failure{Row: bad.Row, Line: bad.Line, Offset: bad.Offset, Code: codeUnreadable, Message: bad.Err.Error()})
@@ -189,27 +174,57 @@ func (r *importRun) read(ctx context.Context, from records.Reader, lanes []chan 
 		if err != nil {
 			return fmt.Errorf("read the records: %w", err)
 		}
-		next := row{item}
-		number := r.number(item.Row)
-		if number > collectionsPerFile {
-			return fmt.Errorf("row %d: more than %d collections", item.Row, collectionsPerFile)
+		if err := c.add(item); err != nil {
+			return err
 		}
-		if number != b.number || b.bytes+next.bytes() > batchMaxBytes || len(b.rows) == PerCollectionMax {
-			if err := send(); err != nil {
-				return err
-			}
+	}
+}
+
+// cutter gathers rows until a batch is full.
+type cutter struct {
+	run   *importRun
+	ctx   context.Context
+	lanes []chan batch
+	batch batch
+	seen  map[string]int // row by id, in the present collection
+}
+
+// add puts a row into the batch, and sends off the batch before it if the row does not belong there.
+func (c *cutter) add(item records.Item) error {
+	number := c.run.number(item.Row)
+	if number > collectionsMax {
+		return fmt.Errorf("row %d: more than %d collections", item.Row, collectionsMax)
+	}
+	if number != c.batch.number || c.batch.bytes+bytesOf(item) > batchMaxBytes || len(c.batch.rows) == versionMaxRows {
+		if err := c.send(); err != nil {
+			return err
 		}
-		if number != b.number {
-			b.number = number
-			clear(seen)
-		}
-		if first, twice := seen[item.ID]; twice {
-			r.fail(Failure{Row: item.Row, ID: item.ID, Collection: r.collection(number), Code: codeDuplicate,
-				Message: fmt.Sprintf("row %d has the same id", first)})
-			continue
-		}
-		seen[item.ID] = item.Row
-		b.rows, b.bytes = append(b.rows, next), b.bytes+next.bytes()
+	}
+	if number != c.batch.number {
+		c.batch.number = number
+		clear(c.seen)
+	}
+	if first, twice := c.seen[item.ID]; twice {
+		c.run.fail(Failure{Row: item.Row, ID: item.ID, Collection: c.run.collection(number), Code: codeDuplicate,
+			Message: fmt.Sprintf("row %d has the same id", first)})
+		return nil
+	}
+	c.seen[item.ID] = item.Row
+	c.batch.rows, c.batch.bytes = append(c.batch.rows, item), c.batch.bytes+bytesOf(item)
+	return nil
+}
+
+// send hands the batch to the lane of its collection.
+func (c *cutter) send() error {
+	if len(c.batch.rows) == 0 {
+		return nil
+	}
+	select {
+	case c.lanes[c.batch.number%len(c.lanes)] <- c.batch:
+		c.batch = batch{number: c.batch.number}
+		return nil
+	case <-c.ctx.Done():
+		return c.ctx.Err()
 	}
 }
 

@@ -120,5 +120,5 @@ func (r *importRun) key(operation string, b batch) string {
 		fmt.Fprintf(h, " %d %q %d ", row.Row, row.ID, len(row.Value))
 		h.Write(row.Value)
 	}
-	return keyPrefix + hex.EncodeToString(h.Sum(nil)[:keyDigestMaxBytes])
+	return "import-" + hex.EncodeToString(h.Sum(nil))
 }
