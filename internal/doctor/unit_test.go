@@ -60,7 +60,7 @@ func TestUnitIsValid(t *testing.T) {
 	}
 	text, _ := readUnit(t)
 	path := filepath.Join(t.TempDir(), "concord.service")
-	text = strings.Replace(text, "/usr/local/bin/concord", "/bin/true", 1) // which must be there
+	text = strings.Replace(text, "ExecStart=/usr/local/bin/concord", "ExecStart=/bin/true", 1) // which must be there
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

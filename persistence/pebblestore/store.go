@@ -40,6 +40,8 @@ type Options struct {
 	Fatal func(error)
 	// Warn is told of what an operator should know. May be nil.
 	Warn func(string)
+
+	tune func(*pebble.Options) // for tests: smaller files, so that little data makes many
 }
 
 // Defaults of the options.
@@ -182,6 +184,9 @@ func (s *Store) pebbleOptions() *pebble.Options {
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.Levels[i].BlockSize = 8 << 10
+	}
+	if s.options.tune != nil {
+		s.options.tune(o)
 	}
 	return o
 }

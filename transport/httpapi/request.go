@@ -161,12 +161,15 @@ type timedBody struct {
 	wire *http.ResponseController
 }
 
-// timeBody bounds the reading of the request's body, if it has one.
+// timeBody bounds the reading of the request's body, if it has one. The request is a copy from then on: net/http must
+// find its own body in its own request, by whose type it knows what to do with the rest of it.
 func (x *exchange) timeBody() {
+	if x.in.Body == http.NoBody {
+		return
+	}
+	x.in = x.in.WithContext(x.in.Context())
 	if x.in.Body == nil {
 		x.in.Body = http.NoBody
-	}
-	if x.in.Body == http.NoBody {
 		return
 	}
 	body := &timedBody{x.in.Body, x.wire}

@@ -59,6 +59,7 @@ type log struct {
 	panics   []any
 	answered []string
 	warned   []string
+	forget   bool // all but panics: for long runs
 }
 
 func (l *log) observer() httpapi.Observer {
@@ -66,12 +67,16 @@ func (l *log) observer() httpapi.Observer {
 		Answered: func(op *transport.Operation, code problem.Code, _ time.Duration) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.answered = append(l.answered, op.Name+" "+string(code))
+			if !l.forget {
+				l.answered = append(l.answered, op.Name+" "+string(code))
+			}
 		},
 		Refused: func(_ *transport.Request, p *problem.Problem, err error) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
-			l.refused, l.causes = append(l.refused, p), append(l.causes, err)
+			if !l.forget {
+				l.refused, l.causes = append(l.refused, p), append(l.causes, err)
+			}
 		},
 		Dropped: func(reason string) {
 			l.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,9 +127,27 @@ func TestStreamIsAskedForByAccept(t *testing.T) {
 type watch struct {
 	server *httpapi.Server
 	logged *log
-	answer *httptest.ResponseRecorder
+	answer *tape
 	stop   context.CancelFunc // the client goes away
 	ended  chan struct{}
+}
+
+// tape records an answer that is read while it is written.
+type tape struct {
+	mu sync.Mutex
+	*httptest.ResponseRecorder
+}
+
+func (t *tape) Write(b []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.ResponseRecorder.Write(b)
+}
+
+func (t *tape) sent() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.Body.String()
 }
 
 // startWatch opens a stream of an operation of the test's own. It belongs into a synctest bubble.
@@ -139,7 +158,7 @@ func startWatch(stream func(ctx context.Context, send func(transport.StreamEvent
 		Stream: func(ctx context.Context, _ *transport.Request, send func(transport.StreamEvent) error) error {
 			return stream(ctx, send)
 		}}
-	w := &watch{logged: &log{}, answer: httptest.NewRecorder(), ended: make(chan struct{})}
+	w := &watch{logged: &log{}, answer: &tape{ResponseRecorder: httptest.NewRecorder()}, ended: make(chan struct{})}
 	w.server = httpapi.New(httpapi.Config{}, &transport.Gate{Auth: transport.AuthOff{}, Now: time.Now,
 		Limits: transport.DefaultLimits}, []*transport.Operation{op}, func() string { return "r-1" }, w.logged.observer())
 	ctx, cancel := context.WithCancel(context.Background())
@@ -168,7 +187,7 @@ func TestStreamBeats(t *testing.T) {
 		}{{0, 0}, {50 * time.Millisecond, 1}, {15*time.Second - 1, 1}, {1, 2}, {15 * time.Second, 3}} {
 			time.Sleep(step.after)
 			synctest.Wait()
-			if got := w.answer.Body.String(); got != strings.Repeat(":\n\n", step.beats) {
+			if got := w.answer.sent(); got != strings.Repeat(":\n\n", step.beats) {
 				t.Errorf("%v later: %q where %d beats were expected", step.after, got, step.beats)
 			}
 		}
@@ -188,7 +207,7 @@ func TestStreamEndsWithTheServer(t *testing.T) {
 			t.Error(err)
 		}
 		<-w.ended
-		if got := w.answer.Body.String(); got != ":\n\n" || len(w.logged.dropped)+len(w.logged.refused) > 0 {
+		if got := w.answer.sent(); got != ":\n\n" || len(w.logged.dropped)+len(w.logged.refused) > 0 {
 			t.Errorf("sent %q; dropped %v, refused %v", got, w.logged.dropped, w.logged.refused)
 		}
 	})
@@ -217,7 +236,7 @@ func TestStreamFailsAfterItsFirstByte(t *testing.T) {
 		})
 		<-w.ended
 		want := "id: 1\nevent: thing.made\ndata: {\"a\":\ndata: 1}\n\nevent: problem\ndata: {"
-		got := w.answer.Body.String()
+		got := w.answer.sent()
 		if w.answer.Code != 200 || !strings.HasPrefix(got, want) || !strings.Contains(got, `"code":"internal"`) ||
 			strings.Contains(got, "disk") || !strings.HasSuffix(got, "}\n\n") {
 			t.Errorf("status %d, %q", w.answer.Code, got)

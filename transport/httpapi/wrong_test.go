@@ -13,7 +13,7 @@ import (
 )
 
 // refusalMaxTime is how long a refusal may take at most: the fastest of three, for the sake of a busy machine.
-const refusalMaxTime = 20 * time.Millisecond
+const refusalMaxTime = 20 * time.Millisecond * slowdown
 
 // wrong is a request that must be refused.
 type wrong struct {

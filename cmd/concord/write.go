@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"concord/actors/problem"
+	"concord/cmd/concord/internal/show"
+	"concord/transport/client"
+)
+
+// writeFlags are the flags of every command that writes.
+type writeFlags struct {
+	base       uint64
+	ifMatch    string
+	createOnly bool
+	reason     string
+	dryRun     bool
+	key        string
+}
+
+func (w *writeFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.Uint64Var(&w.base, "base", 0, "version that the change is based on: refused if what it touches has changed since")
+	f.StringVar(&w.ifMatch, "if-match", "", "refuse unless this is the newest version, such as v7")
+	f.StringVar(&w.reason, "reason", "", "why; kept in the history")
+	f.BoolVar(&w.dryRun, "dry-run", false, "have it decided and answered, but store nothing")
+	f.StringVar(&w.key, "idempotency-key", "", "name of the change: the same change under it is made once")
+}
+
+// options are what the flags mean for a call.
+func (w *writeFlags) options() ([]client.CallOption, error) {
+	var options []client.CallOption
+	if w.base != 0 {
+		options = append(options, client.BaseVersion(w.base))
+	}
+	if w.ifMatch != "" {
+		version, err := parseVersion(w.ifMatch)
+		if err != nil {
+			return nil, usagef("--if-match: %w", err)
+		}
+		options = append(options, client.IfMatch(version))
+	}
+	if w.createOnly {
+		options = append(options, client.CreateOnly())
+	}
+	if w.reason != "" {
+		options = append(options, client.Reason(w.reason))
+	}
+	if w.dryRun {
+		options = append(options, client.DryRun())
+	}
+	if w.key != "" {
+		options = append(options, client.IdempotencyKey(w.key))
+	}
+	return options, nil
+}
+
+// parseVersion reads a version as people and entity tags write it: 7, v7, "v7".
+func parseVersion(text string) (uint64, error) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(strings.Trim(text, `"`), "v"), 10, 64)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("%q is no version, such as 7 or v7", text)
+	}
+	return n, nil
+}
+
+// wrote tells what became of a write.
+func (a *app) wrote(r *client.Result, w *writeFlags) error {
+	if a.format != show.Table {
+		return show.Encode(a.out, a.format, r)
+	}
+	what := "unchanged"
+	switch {
+	case r.Changed && w.dryRun:
+		what = "would be written"
+	case r.Changed:
+		what = "written"
+	}
+	_, err := fmt.Fprintf(a.out, "%s  v%d  %s\n", r.ID, r.Version, what)
+	return err
+}
+
+// putInput is what a put is given.
+type putInput struct {
+	metadata, documents string
+	document            []string
+	format, kind        string
+}
+
+func (a *app) put() *cobra.Command {
+	var in putInput
+	var w writeFlags
+	cmd := &cobra.Command{
+		Use:   "put ID",
+		Short: "Create a collection, or write metadata and documents of one",
+		Long: `Create a collection, or write metadata and documents of one: all of it in one new version.
+
+--documents replaces all documents, --metadata all of the metadata. --document writes only the documents that it
+names and leaves the others alone. What is the same already makes no new version.`,
+		Example: `  concord put demo --metadata about.json --document intro=intro.json
+  echo '{"text": "hello"}' | concord put demo --document hello=-
+  concord put demo --documents all.json --base 7 --reason "second edition"
+  concord put demo --create-only`,
+		Args: arguments(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.runPut(cmd.Context(), args[0], &in, &w) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&in.metadata, "metadata", "", "file with the metadata, a JSON object; - is standard input")
+	f.StringVar(&in.documents, "documents", "", "file with all documents, a JSON object of documents by their ids; - is standard input")
+	f.StringArrayVar(&in.document, "document", nil, "id=FILE of one document, JSON; - is standard input; may be repeated")
+	f.StringVar(&in.format, "format", "", "of a new collection: json or marc")
+	f.StringVar(&in.kind, "type", "", "collection type of a new collection")
+	f.BoolVar(&w.createOnly, "create-only", false, "refuse if there is such a collection")
+	w.add(cmd)
+	return cmd
+}
+
+func (a *app) runPut(ctx context.Context, id string, in *putInput, w *writeFlags) error {
+	request, err := a.readPut(in)
+	if err != nil {
+		return err
+	}
+	options, err := w.options()
+	if err != nil {
+		return err
+	}
+	c, err := a.connect()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	var result *client.Result
+	if in.documents == "" && len(in.document) > 0 && !w.createOnly {
+		result, err = write(ctx, c, id, request, options, w)
+	} else {
+		result, err = c.CollectionPut(ctx, id, request, options...)
+	}
+	if err != nil {
+		return err
+	}
+	return a.wrote(result, w)
+}
+
+func (a *app) readPut(in *putInput) (client.PutRequest, error) {
+	r := client.PutRequest{Format: in.format, Type: in.kind}
+	var err error
+	if in.metadata != "" {
+		if r.Metadata, err = a.readJSON(in.metadata); err != nil {
+			return r, err
+		}
+	}
+	if in.documents != "" {
+		text, err := a.readJSON(in.documents)
+		if err != nil {
+			return r, err
+		}
+		if err := json.Unmarshal(text, &r.Documents); err != nil || r.Documents == nil {
+			return r, usagef("%s: must be a JSON object of documents by their ids", in.documents)
+		}
+	}
+	for _, given := range in.document {
+		id, path, ok := strings.Cut(given, "=")
+		if !ok || id == "" || path == "" {
+			return r, usagef("--document takes id=FILE, not %q", given)
+		}
+		if r.Documents == nil {
+			r.Documents = make(map[string]json.RawMessage)
+		}
+		if r.Documents[id], err = a.readJSON(path); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// readJSON reads a file of JSON. Its bytes are kept.
+func (a *app) readJSON(path string) (json.RawMessage, error) {
+	text, err := a.input(path)
+	if err != nil {
+		return nil, err
+	}
+	var any json.RawMessage
+	if err := json.Unmarshal(text, &any); err != nil {
+		if path == "-" {
+			path = "standard input"
+		}
+		return nil, usagef("%s is not JSON: %w", path, err)
+	}
+	return any, nil
+}
+
+// createTriesMax bounds how often a write goes back and forth with one who deletes and creates at the same time.
+const createTriesMax = 3
+
+// write changes the parts that the request gives, and makes the collection if there is none: one version in either case.
+func write(ctx context.Context, c *client.Client, id string, r client.PutRequest, options []client.CallOption, w *writeFlags) (*client.Result, error) {
+	var changes []client.Change
+	if r.Metadata != nil {
+		changes = append(changes, client.PutMetadata(r.Metadata))
+	}
+	for document, value := range r.Documents {
+		changes = append(changes, client.PutDocument(document, value))
+	}
+	for try := 1; ; try++ {
+		result, err := c.CollectionPatch(ctx, id, changes, options...)
+		conditional := w.base != 0 || w.ifMatch != ""
+		if !client.IsCode(err, problem.NotFound) || conditional {
+			return result, err
+		}
+		result, err = c.CollectionPut(ctx, id, r, append(options, client.CreateOnly())...)
+		if !client.IsCode(err, problem.PreconditionFailed) || try == createTriesMax {
+			return result, err
+		}
+	}
+}
