@@ -32,10 +32,12 @@ type timers struct {
 	mu       sync.Mutex
 	earliest []time.Time // by partition; zero: none
 	changed  chan struct{}
+	loaded   chan struct{} // closed once earliest is read from the index
 }
 
 func newTimers(h *Host) *timers {
-	return &timers{host: h, earliest: make([]time.Time, h.store.Partitions()), changed: make(chan struct{}, 1)}
+	return &timers{host: h, earliest: make([]time.Time, h.store.Partitions()), changed: make(chan struct{}, 1),
+		loaded: make(chan struct{})}
 }
 
 // load reads the earliest timer of each partition: one seek each.
@@ -110,6 +112,7 @@ func (t *timers) run(ctx context.Context) error {
 	if err := t.load(); err != nil {
 		return err
 	}
+	close(t.loaded)
 	for {
 		var wait <-chan struct{}
 		p, at, ok := t.next()
@@ -176,6 +179,11 @@ func (t *timers) dueBy(p persistence.Partition, now time.Time) ([]persistence.Ti
 // Advance moves a test clock by d, firing every timer on the way at its own time and in order. It returns when all
 // effects are durable.
 func (h *Host) Advance(ctx context.Context, c *TestClock, d time.Duration) (time.Time, error) {
+	select {
+	case <-h.timers.loaded:
+	case <-ctx.Done():
+		return c.Now(), ctx.Err()
+	}
 	target := c.Now().Add(d)
 	for {
 		p, at, ok := h.timers.next()

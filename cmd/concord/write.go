@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -199,23 +201,31 @@ func (a *app) readJSON(path string) (json.RawMessage, error) {
 const createTriesMax = 3
 
 // write changes the parts that the request gives, and makes the collection if there is none: one version in either case.
+// With an idempotency key a repeat finds the answer of whichever of the two was made.
 func write(ctx context.Context, c *client.Client, id string, r client.PutRequest, options []client.CallOption, w *writeFlags) (*client.Result, error) {
+	conditional := w.base != 0 || w.ifMatch != ""
+	for try := 1; ; try++ {
+		if !conditional {
+			result, err := c.CollectionPut(ctx, id, r, append(options, client.CreateOnly())...)
+			if !client.IsCode(err, problem.PreconditionFailed, problem.KeyReused) {
+				return result, err
+			}
+		}
+		result, err := c.CollectionPatch(ctx, id, changesOf(r), options...)
+		if conditional || !client.IsCode(err, problem.NotFound) || try == createTriesMax {
+			return result, err
+		}
+	}
+}
+
+// changesOf are the changes that write the parts of the request, always in the same order.
+func changesOf(r client.PutRequest) []client.Change {
 	var changes []client.Change
 	if r.Metadata != nil {
 		changes = append(changes, client.PutMetadata(r.Metadata))
 	}
-	for document, value := range r.Documents {
-		changes = append(changes, client.PutDocument(document, value))
+	for _, id := range slices.Sorted(maps.Keys(r.Documents)) {
+		changes = append(changes, client.PutDocument(id, r.Documents[id]))
 	}
-	for try := 1; ; try++ {
-		result, err := c.CollectionPatch(ctx, id, changes, options...)
-		conditional := w.base != 0 || w.ifMatch != ""
-		if !client.IsCode(err, problem.NotFound) || conditional {
-			return result, err
-		}
-		result, err = c.CollectionPut(ctx, id, r, append(options, client.CreateOnly())...)
-		if !client.IsCode(err, problem.PreconditionFailed) || try == createTriesMax {
-			return result, err
-		}
-	}
+	return changes
 }

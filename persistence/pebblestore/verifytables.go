@@ -5,27 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
+	"maps"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2/sstable"
 
 	"concord/persistence"
 )
 
-// tableSuffix is how Pebble's table files end.
-const tableSuffix = ".sst"
-
 // verifyTables reads every block of every table file, also those that no walk over the records comes by: filters,
 // indexes, properties.
 func (s *Store) verifyTables(ctx context.Context, report *Report) error {
-	names, err := s.options.FS.List(s.dir)
+	levels, err := s.db().SSTables()
 	if err != nil {
-		return fmt.Errorf("list %s: %w", s.dir, err)
+		return fmt.Errorf("list the table files: %w", classify(err))
 	}
-	for _, name := range names {
-		if !strings.HasSuffix(name, tableSuffix) {
-			continue
+	names := make(map[string]bool)
+	for _, tables := range levels {
+		for _, table := range tables {
+			names[table.BackingSSTNum.String()+".sst"] = true // several tables may share a file
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if ctx.Err() != nil {
 			return fmt.Errorf("verify %s: %w", name, context.Cause(ctx))
 		}

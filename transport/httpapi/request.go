@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -251,10 +252,15 @@ func tooLarge(limit int) error {
 
 // unread says why a body could not be read to its end.
 func (x *exchange) unread(err error) error {
-	if x.in.Context().Err() != nil {
+	x.w.Header().Set("Connection", "close")
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return problem.At("body", "did not come within %v", bodyReadTimeout)
+	case x.in.Context().Err() != nil:
 		return errGone
+	default:
+		return problem.At("body", "ends before its end: %v", err)
 	}
-	return problem.At("body", "ends before its end: %v", err)
 }
 
 // readNothing refuses a body where the operation takes none: what it holds would be ignored. An empty object is none.
