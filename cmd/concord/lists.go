@@ -55,7 +55,8 @@ type listPrinter[T any] struct {
 	columns []string
 	cells   func(T) []show.Cell
 	grid    *show.Grid
-	items   []T // of a JSON array
+	written bool // some of the table
+	items   []T  // of a JSON array
 }
 
 func (p *listPrinter[T]) item(item T) error {
@@ -79,7 +80,7 @@ func (p *listPrinter[T]) item(item T) error {
 
 func (p *listPrinter[T]) flush() error {
 	err := p.grid.Write(p.app.out)
-	p.grid = nil
+	p.grid, p.written = nil, true
 	return err
 }
 
@@ -90,7 +91,7 @@ func (p *listPrinter[T]) end() error {
 			p.items = []T{}
 		}
 		return show.Encode(p.app.out, show.JSON, p.items)
-	case p.app.format == show.Table && p.grid == nil:
+	case p.app.format == show.Table && p.grid == nil && !p.written:
 		p.grid = show.NewGrid(show.Colour(p.app.out, p.app.env), p.columns...)
 	}
 	if p.grid != nil {

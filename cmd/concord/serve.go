@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+
+	"concord/actors/host"
+	"concord/cmd/concord/internal/child"
+	"concord/cmd/concord/internal/show"
+	"concord/internal/config"
+	"concord/internal/node"
+	"concord/persistence/pebblestore"
+	"concord/transport"
+	"concord/transport/fanout"
+)
+
+// stopMax is how long a stop may take: until the requests under way are answered and everything is closed.
+const stopMax = 30 * time.Second
+
+// flagAcceptDataLoss is no setting: an operator says it once, to one start.
+const flagAcceptDataLoss = "accept-data-loss"
+
+func (a *app) serve() *cobra.Command {
+	var flags *config.Flags
+	var acceptDataLoss bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: `Run the server: one process is a complete system, with its own NATS server and its own store.
+
+It stops at SIGTERM or Ctrl-C, once the requests under way are answered; a second signal ends it at once. It ends by
+itself with exit code 70 if its store fails; --respawn, or systemd, starts it again.
+
+Settings come from --config FILE (YAML), the environment (CONCORD_...) and flags, the later before the earlier;
+--set key=value gives any of them, and ` + "`concord config show`" + ` lists them all.`,
+		Example: `  concord serve                                    # in ./data, on 127.0.0.1:4222 and 127.0.0.1:8080
+  concord serve --data /var/lib/concord --auth file:/etc/concord/principals.json --nats 0.0.0.0:4222
+  concord serve --data mem: --nats 127.0.0.1:0 --ready-file ready.json   # for a test
+  concord serve --config concord.yaml --set limits.document=1MiB --respawn`,
+		Args: arguments(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := flags.Load()
+			if err != nil {
+				return usageError{err}
+			}
+			if c.Respawn {
+				return a.respawn(cmd.Context())
+			}
+			return a.runServe(cmd.Context(), c, acceptDataLoss)
+		},
+	}
+	flags = config.AddFlags(cmd.Flags())
+	flags.Foreign = clientVariables
+	cmd.Flags().BoolVar(&acceptDataLoss, flagAcceptDataLoss, false, "start although the end of the log is gone, and go on without it")
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usagef("%w\n  see `%s --help`", config.ExplainFlag(err), cmd.CommandPath())
+	})
+	return cmd
+}
+
+func (a *app) runServe(ctx context.Context, c *config.Config, acceptDataLoss bool) error {
+	spread()
+	log := a.logger(c)
+	o, err := nodeOptions(c, log)
+	if err != nil {
+		return err
+	}
+	o.Store.AcceptDataLoss = acceptDataLoss
+	if err := removeReady(c.ReadyFile); err != nil {
+		return err
+	}
+	if err := free(c); err != nil {
+		return err
+	}
+	n, err := node.Start(o)
+	if errors.Is(err, pebblestore.ErrInUse) {
+		return fmt.Errorf("the data directory %s is in use by another server: %w", c.Data, err)
+	}
+	if err != nil {
+		return err
+	}
+	at := child.Addresses{NATS: n.NATSAddress(), HTTP: n.HTTPAddress()}
+	log.Info().Str("version", version).Str("data", c.Data).Str("nats", at.NATS).Str("http", at.HTTP).Msg("ready")
+	if err = writeReady(c.ReadyFile, at); err == nil {
+		a.welcome(c, at)
+		<-ctx.Done()
+	}
+	log.Info().Msg("stopping: a second signal ends it at once")
+	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopMax)
+	defer cancel()
+	err = errors.Join(err, n.Stop(stopping), removeReady(c.ReadyFile))
+	log.Info().Err(err).Msg("stopped")
+	return err
+}
+
+// Least threads that may run Go code at once, and how many for each processor.
+const (
+	runningMin    = 4
+	runningPerCPU = 2
+)
+
+// spread raises GOMAXPROCS above the processors, unless the environment has an opinion. A write or fsync in a system call
+// holds its P until sysmon takes it back, some 20 us to 10 ms later: on two processors two of them, one of Pebble's log
+// and one of JetStream's file, stop everything else. Measured on two: with GOMAXPROCS=2 the fan-out halved the rate of
+// updates, with 4 it did not.
+func spread() {
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(max(runningMin, runningPerCPU*runtime.NumCPU()))
+	}
+}
+
+// logger writes to standard error: for people if that is a terminal, in JSON if not, or as the setting says.
+func (a *app) logger(c *config.Config) zerolog.Logger {
+	level, err := zerolog.ParseLevel(c.Log.Level)
+	must(err) // the setting knows no other levels
+	zerolog.TimeFieldFormat = time.RFC3339Nano
+	if c.Log.Format == "console" || c.Log.Format == "auto" && show.Terminal(a.errs) {
+		console := zerolog.ConsoleWriter{Out: a.errs, TimeFormat: "15:04:05.000", NoColor: !show.Colour(a.errs, a.env)}
+		return zerolog.New(console).Level(level).With().Timestamp().Logger()
+	}
+	return zerolog.New(a.errs).Level(level).With().Timestamp().Logger()
+}
+
+// nodeOptions are the settings as a node takes them.
+func nodeOptions(c *config.Config, log zerolog.Logger) (node.Options, error) {
+	o := node.Options{
+		Data: c.Data, Memory: c.InMemory(), NATSURL: c.NATS.URL, Prefix: c.Subject.Prefix, Version: version, Debug: c.Debug,
+		Limits: c.Operations, Transport: c.API, Bounds: c.Host, Store: c.StoreOptions(), BackupDir: c.BackupDir(),
+		Events: fanout.Config{Stream: c.Events.Stream, MaxAge: c.Events.MaxAge, MaxBytes: c.Events.MaxBytes},
+		Auth:   transport.AuthOff{}, AuthOff: true, Log: log,
+		Fatal: func(err error) {
+			log.Error().Err(err).Int("exitCode", exitStorage).Msg("the server cannot go on")
+			os.Exit(exitStorage)
+		},
+	}
+	if c.TestClock {
+		o.Clock = host.NewTestClock(time.Time{})
+	}
+	var err error
+	if path, ok := c.AuthFile(); ok {
+		o.AuthOff = false
+		if o.Auth, err = transport.LoadAuthFile(path); err != nil {
+			return o, err
+		}
+	}
+	if o.NATSHost, o.NATSPort, err = hostPort(c.NATS.Listen); err != nil {
+		return o, err
+	}
+	o.HTTPHost, o.HTTPPort, err = hostPort(c.HTTP.Listen)
+	return o, err
+}
+
+func hostPort(address string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(address)
+	if err == nil {
+		port, err = strconv.Atoi(text)
+	}
+	return host, port, err
+}
+
+// free says at once that an address is taken: the embedded NATS server would try for a while.
+func free(c *config.Config) error {
+	if c.NATS.URL != "" {
+		return nil
+	}
+	l, err := net.Listen("tcp", c.NATS.Listen) //nolint:noctx // it never waits
+	if err != nil {
+		return fmt.Errorf("nats.listen = %s: %w (another server? --nats HOST:0 takes a free port)", c.NATS.Listen, err)
+	}
+	return l.Close()
+}
+
+// writeReady tells whoever waits where the server is. The file is there with all of its content or not at all.
+func writeReady(path string, at child.Addresses) error {
+	if path == "" {
+		return nil
+	}
+	text, err := json.Marshal(at)
+	if err != nil {
+		return fmt.Errorf("ready file: %w", err)
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".ready-*")
+	if err != nil {
+		return fmt.Errorf("ready file: %w", err)
+	}
+	_, err = f.Write(append(text, '\n'))
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("ready file: %w", err), os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// removeReady removes what an earlier start has left, so that nobody takes it for this one's.
+func removeReady(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("ready file: %w", err)
+	}
+	return nil
+}
+
+// welcome tells a person where the server is and what to try.
+func (a *app) welcome(c *config.Config, at child.Addresses) {
+	data := "data in " + c.Data
+	if c.InMemory() {
+		data = "data in memory: it ends with this process"
+	}
+	text := fmt.Sprintf("Concord %s is ready, %s\n  NATS  %s\n", version, data, at.NATS)
+	if at.HTTP != "" {
+		text += fmt.Sprintf("  HTTP  %s\n", at.HTTP)
+	}
+	text += "\nTry in another terminal:\n"
+	if at.NATS != defaultServer {
+		text += fmt.Sprintf("  export %s=%s\n", envServer, at.NATS)
+	}
+	text += `  echo '{"text": "hello"}' | concord put demo --document hello=-
+  concord get demo
+  concord history demo
+  concord watch demo
+
+Ctrl-C stops it.
+`
+	_, _ = fmt.Fprint(a.out, text) // a server needs nobody who reads this
+}

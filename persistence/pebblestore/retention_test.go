@@ -1,0 +1,379 @@
+package pebblestore_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	"concord/persistence"
+	"concord/persistence/pebblestore"
+	"concord/persistence/recordpb"
+)
+
+// trimmedWorld is a history on a store that retention trims now and then, beside a copy that is never trimmed: the
+// model of what can still be read.
+type trimmedWorld struct {
+	*history
+	whole  *pebblestore.Store
+	pinned map[persistence.EntityID]map[uint64]time.Time
+	edges  map[persistence.EntityID]uint64
+	read   persistence.Position // how far the readers of the log have come
+}
+
+func newTrimmedWorld(t tester, c chooser) *trimmedWorld {
+	s, whole := open(t, options(vfs.NewMem())), open(t, options(vfs.NewMem()))
+	return &trimmedWorld{history: newHistory(newWorld(t, s, whole), c), whole: whole, read: ^persistence.Position(0),
+		pinned: make(map[persistence.EntityID]map[uint64]time.Time), edges: make(map[persistence.EntityID]uint64)}
+}
+
+func (w *trimmedWorld) close() {
+	closeStore(w.t, w.store)
+	closeStore(w.t, w.whole)
+}
+
+func (w *trimmedWorld) entities() (ids []persistence.EntityID) {
+	for i := range w.collections {
+		ids = append(ids, collectionID(i))
+	}
+	for i := range 2 {
+		ids = append(ids, providerID(i))
+	}
+	for i := range 3 {
+		ids = append(ids, uploadID(i))
+	}
+	return ids
+}
+
+func (w *trimmedWorld) step() {
+	switch w.choose.n("retention", 10) {
+	case 0, 1:
+		w.line.flush()
+		w.trim()
+	case 2:
+		w.line.flush()
+		w.pin()
+	case 3:
+		w.line.flush()
+		if _, err := w.store.ForgetOutcomes(w.now, 0); err != nil {
+			w.t.Fatalf("forget outcomes: %v", err)
+		}
+	case 4:
+		if w.read = ^persistence.Position(0); w.choose.n("behind", 3) == 0 {
+			w.read = persistence.Position(w.choose.n("read", 60))
+		}
+	default:
+		w.history.step()
+	}
+}
+
+func (w *trimmedWorld) trim() {
+	ids := w.entities()
+	id := ids[w.choose.n("trimmed", len(ids))]
+	policy := pebblestore.Policy{Versions: w.choose.n("versions", 6), Days: w.choose.n("days", 4)}
+	_, err := w.store.Trim(context.Background(), id, policy, pebblestore.TrimOptions{Fold: fold, Now: w.now,
+		Read: func(persistence.Partition) persistence.Position { return w.read }})
+	if err != nil {
+		w.t.Fatalf("trim: %v", err)
+	}
+	oldest, seq := w.store.EdgeOf(id)
+	if id.Kind != persistence.KindCollection {
+		oldest = seq + 1
+	}
+	if want := w.oldestBy(id, policy); oldest != want {
+		w.t.Fatalf("trim %v by %+v: it begins at %d now, not at %d", id, policy, oldest, want)
+	}
+	w.edges[id] = oldest
+}
+
+// oldestBy is where the policy lets the entity begin, found the slow way.
+func (w *trimmedWorld) oldestBy(id persistence.EntityID, p pebblestore.Policy) uint64 {
+	before := max(1, w.edges[id])
+	if p.Versions == 0 && p.Days == 0 {
+		return before
+	}
+	var marks []*recordpb.Record // those that make a version, or all if there are no versions
+	var last uint64
+	for rec, err := range w.whole.Records(id, 0) {
+		if err != nil {
+			w.t.Fatalf("records: %v", err)
+		}
+		if id.Kind != persistence.KindCollection || rec.GetVersion() > last {
+			marks = append(marks, rec)
+		}
+		last = rec.GetVersion()
+	}
+	oldest := uint64(len(marks))
+	if p.Versions > 0 {
+		oldest = uint64(max(1, len(marks)-p.Versions+1))
+	}
+	if p.Days > 0 {
+		n := 0
+		for n < len(marks) && !persistence.TimeOf(marks[n].GetTime()).After(w.now.AddDate(0, 0, -p.Days)) {
+			n++
+		}
+		oldest = min(oldest, uint64(max(1, n)))
+	}
+	for version, until := range w.pinned[id] {
+		if !until.Before(w.now) {
+			oldest = min(oldest, version)
+		}
+	}
+	return max(before, w.readBy(marks, oldest, id))
+}
+
+// readBy bounds the edge by what the readers of the log have not read.
+func (w *trimmedWorld) readBy(marks []*recordpb.Record, oldest uint64, id persistence.EntityID) uint64 {
+	p := persistence.PartitionOf(id, testPartitions)
+	for rec, err := range w.whole.Log(p, w.read) {
+		if w.read == ^persistence.Position(0) {
+			break
+		}
+		if err != nil {
+			w.t.Fatalf("log: %v", err)
+		}
+		if rec.Entity != id || rec.Record.GetSeq() == 0 || rec.Position <= w.read {
+			continue
+		}
+		for n := len(marks); n > 0; n-- { // the first that is not read stays, and the mark at or before it
+			if marks[n-1].GetSeq() <= rec.Record.GetSeq() {
+				return min(oldest, uint64(n))
+			}
+		}
+	}
+	return oldest
+}
+
+func (w *trimmedWorld) pin() {
+	id := collectionID(w.choose.n("collection", w.collections))
+	head, err := w.store.Head(id)
+	if err != nil {
+		return
+	}
+	version := uint64(1 + w.choose.n("pin", int(head.Version)))
+	if w.choose.n("unpin", 3) == 0 {
+		if err := w.store.Unpin(id, version, "job"); err != nil {
+			w.t.Fatalf("unpin: %v", err)
+		}
+		delete(w.pinned[id], version)
+		return
+	}
+	until := w.now.Add(time.Duration(w.choose.n("hours", 72)) * time.Hour)
+	err = w.store.Pin(id, version, "job", until)
+	if oldest, _ := w.store.EdgeOf(id); version < oldest {
+		if !errors.Is(err, persistence.ErrTrimmed) {
+			w.t.Fatalf("pin of version %d below the edge %d: %v", version, oldest, err)
+		}
+		return
+	}
+	if err != nil {
+		w.t.Fatalf("pin: %v", err)
+	}
+	if w.pinned[id] == nil {
+		w.pinned[id] = make(map[uint64]time.Time)
+	}
+	w.pinned[id][version] = until
+}
+
+// What retention keeps reads as it did in a copy that was never trimmed; what it removes says so.
+func TestRetentionAgainstAnUntrimmedCopy(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newTrimmedWorld(t, drawn{t})
+		defer w.close()
+		for range rapid.IntRange(1, 150).Draw(t, "steps") {
+			w.step()
+		}
+		w.line.flush()
+		w.compare()
+		sound(t, w.store)
+		derived := w.store.Raw(pebblestore.DerivedFamilies...)
+		wreck(t, w.store, drawn{t}, derived)
+		if _, err := w.store.Rebuild(context.Background(), fold, ""); err != nil {
+			t.Fatalf("rebuild: %v", err)
+		}
+		sameRecords(t, derived, w.store.Raw(pebblestore.DerivedFamilies...))
+	})
+}
+
+func (w *trimmedWorld) compare() {
+	w.t.Helper()
+	for _, id := range w.entities() {
+		oldest, seq := w.store.EdgeOf(id)
+		w.compareEvents(id, seq)
+		w.compareNewest(id, seq)
+		w.compareOutcomes(id)
+		if id.Kind == persistence.KindCollection {
+			w.compareVersions(id, oldest)
+			w.compareTimes(id, oldest)
+		}
+	}
+	for p := range testPartitions {
+		have, want := collect(w.t, w.store.Timers(persistence.Partition(p))), collect(w.t, w.whole.Timers(persistence.Partition(p)))
+		if fmt.Sprint(have) != fmt.Sprint(want) {
+			w.t.Fatalf("timers: %v, not %v", have, want)
+		}
+	}
+}
+
+func (w *trimmedWorld) compareEvents(id persistence.EntityID, seq uint64) {
+	w.t.Helper()
+	have, want := collect(w.t, w.store.Records(id, 0)), collect(w.t, w.whole.Records(id, seq))
+	if len(have) != len(want) {
+		w.t.Fatalf("%v has %d events above %d, not %d", id, len(have), seq, len(want))
+	}
+	for i := range want {
+		if !proto.Equal(have[i], want[i]) {
+			w.t.Fatalf("%v, event %d: %v, not %v", id, want[i].GetSeq(), have[i], want[i])
+		}
+	}
+}
+
+// compareNewest compares the newest states. A part that was removed before the edge may be forgotten.
+func (w *trimmedWorld) compareNewest(id persistence.EntityID, seq uint64) {
+	w.t.Helper()
+	have, err := w.store.Head(id)
+	want, wantErr := w.whole.Head(id)
+	if fmt.Sprint(have, err) != fmt.Sprint(want, wantErr) {
+		w.t.Fatalf("head of %v: %v %v, not %v %v", id, have, err, want, wantErr)
+	}
+	w.compareParts(id, collect(w.t, w.store.Parts(id, "")), collect(w.t, w.whole.Parts(id, "")))
+	for _, part := range w.partIDs(id) {
+		have, err := w.store.Part(id, part)
+		want, wantErr := w.whole.Part(id, part)
+		if want.Removed && errors.Is(err, persistence.ErrNotFound) && w.removedBy(id, want) <= seq {
+			continue
+		}
+		if fmt.Sprintf("%+v %v", have, err) != fmt.Sprintf("%+v %v", want, wantErr) {
+			w.t.Fatalf("part %q of %v: %+v %v, not %+v %v", part, id, have, err, want, wantErr)
+		}
+		if want.Removed && w.removedBy(id, want) <= seq {
+			w.t.Fatalf("part %q of %v was removed before the edge, and is still there", part, id)
+		}
+	}
+}
+
+// removedBy is the seq of the event that removed the part.
+func (w *trimmedWorld) removedBy(id persistence.EntityID, p persistence.Part) uint64 {
+	for rec, err := range w.whole.Log(persistence.PartitionOf(id, testPartitions), p.Place.Position) {
+		if err != nil {
+			w.t.Fatalf("log: %v", err)
+		}
+		return rec.Record.GetSeq()
+	}
+	return 0
+}
+
+func (w *trimmedWorld) partIDs(id persistence.EntityID) []string {
+	ids := map[string]bool{"": true, "never": true}
+	for rec, err := range w.whole.Records(id, 0) {
+		if err != nil {
+			w.t.Fatalf("records: %v", err)
+		}
+		for _, p := range rec.GetParts() {
+			ids[p.GetId()] = true
+		}
+	}
+	var list []string
+	for part := range ids {
+		list = append(list, part)
+	}
+	return list
+}
+
+func (w *trimmedWorld) compareParts(id persistence.EntityID, have, want []persistence.Part) {
+	w.t.Helper()
+	if fmt.Sprintf("%+v", have) != fmt.Sprintf("%+v", want) {
+		w.t.Fatalf("parts of %v: %+v, not %+v", id, have, want)
+	}
+	if id.Kind == persistence.KindProvider {
+		return // names have no bodies
+	}
+	for _, p := range want {
+		body, err := w.store.Body(id, p.Place)
+		original, originalErr := w.whole.Body(id, p.Place)
+		if err != nil || originalErr != nil || !bytes.Equal(body, original) {
+			w.t.Fatalf("body of part %q of %v at %d: %v %v", p.ID, id, p.Version, err, originalErr)
+		}
+	}
+}
+
+func (w *trimmedWorld) compareVersions(id persistence.EntityID, oldest uint64) {
+	w.t.Helper()
+	head, _ := w.whole.Head(id)
+	have, want := collect(w.t, w.store.Versions(id, 0)), collect(w.t, w.whole.Versions(id, 0))
+	if want = want[:len(want)-int(oldest-1)]; len(have) != len(want) {
+		w.t.Fatalf("%v lists %d versions, not %d", id, len(have), len(want))
+	}
+	for version := uint64(1); version <= head.Version; version++ {
+		if version < oldest {
+			_, err := w.store.PartAt(id, "d00", version)
+			var listErr error
+			for _, listErr = range w.store.PartsAt(id, version, "") {
+				break
+			}
+			if !errors.Is(err, persistence.ErrTrimmed) || !errors.Is(listErr, persistence.ErrTrimmed) {
+				w.t.Fatalf("%v at version %d below the edge %d: %v, %v", id, version, oldest, err, listErr)
+			}
+			continue
+		}
+		w.compareParts(id, collect(w.t, w.store.PartsAt(id, version, "")), collect(w.t, w.whole.PartsAt(id, version, "")))
+		for _, part := range w.partIDs(id) {
+			have, err := w.store.PartAt(id, part, version)
+			want, wantErr := w.whole.PartAt(id, part, version)
+			if errors.Is(err, persistence.ErrNotFound) && errors.Is(wantErr, persistence.ErrNotFound) {
+				continue
+			}
+			if fmt.Sprintf("%+v %v", have, err) != fmt.Sprintf("%+v %v", want, wantErr) {
+				w.t.Fatalf("part %q of %v at %d: %+v %v, not %+v %v", part, id, version, have, err, want, wantErr)
+			}
+		}
+	}
+}
+
+func (w *trimmedWorld) compareTimes(id persistence.EntityID, oldest uint64) {
+	w.t.Helper()
+	for hours := range 40 {
+		at := worldStart.Add(time.Duration(hours) * 7 * time.Hour)
+		have, err := w.store.VersionAt(id, at)
+		want, wantErr := w.whole.VersionAt(id, at)
+		if wantErr == nil && want < oldest || oldest > 1 && errors.Is(wantErr, persistence.ErrNotFound) {
+			want, wantErr = 0, persistence.ErrTrimmed
+		}
+		if have != want || !errors.Is(err, wantErr) {
+			w.t.Fatalf("%v at %v is version %d %v, not %d %v", id, at, have, err, want, wantErr)
+		}
+	}
+}
+
+func (w *trimmedWorld) compareOutcomes(id persistence.EntityID) {
+	w.t.Helper()
+	since := w.now.Add(-pebblestore.OutcomeMemory)
+	for _, principal := range []string{"ann", "bob"} {
+		for k := range 6 {
+			key := fmt.Sprintf("k%d", k)
+			have, err := w.store.Outcome(id, principal, key, since)
+			want, wantErr := w.whole.Outcome(id, principal, key, since)
+			if !proto.Equal(have, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+				w.t.Fatalf("outcome of %s for %s at %v: %v %v, not %v %v", key, principal, id, have, err, want, wantErr)
+			}
+		}
+	}
+}
+
+func collect[T any](t tester, seq func(func(T, error) bool)) []T {
+	t.Helper()
+	var all []T
+	for v, err := range seq {
+		if err != nil {
+			t.Fatalf("read: %v", err)
+		}
+		all = append(all, v)
+	}
+	return all
+}
