@@ -119,9 +119,10 @@ func (c *Config) StoreDir() string { return filepath.Join(c.Data, "store") }
 // the directory that it is given, so a cluster needs another one.
 func (c *Config) StreamDir() string { return filepath.Join(c.Data, "nats", "solo") }
 
-// BackupDir is the directory that backups are written below.
+// BackupDir is the directory that backups are written below; empty if there is none: data in memory have none of their
+// own.
 func (c *Config) BackupDir() string {
-	if c.Backup.Dir == "" {
+	if c.Backup.Dir == "" && !c.InMemory() {
 		return filepath.Join(c.Data, "backup")
 	}
 	return c.Backup.Dir

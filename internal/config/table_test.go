@@ -165,6 +165,10 @@ func TestPaths(t *testing.T) {
 			t.Errorf("%s: wrong in %+v", what, c)
 		}
 	}
+	c.Data = MemoryData
+	if dir := c.BackupDir(); dir != "" {
+		t.Errorf("backups of data in memory go to %q", dir)
+	}
 	c.Backup.Dir = "/b"
 	if _, ok := Default().AuthFile(); ok || c.BackupDir() != "/b" {
 		t.Error("auth off has no file; backups go where they are told")

@@ -2,9 +2,14 @@ package node
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
+	"concord/actors"
 	"concord/actors/problem"
+	"concord/persistence/pebblestore"
 )
 
 // admin is what the operator's operations ask of the node.
@@ -40,10 +45,40 @@ func word(err error) string {
 	return "ok"
 }
 
-func (a admin) Backup(context.Context, string) (any, error) {
-	return nil, problem.New(problem.Unavailable, "no backup directory is set")
+// BackupResult is the answer of admin.backup.
+type BackupResult struct {
+	Directory string `json:"directory"`
+	Group     uint64 `json:"group"` // number of the newest group commit in it
 }
 
-func (a admin) Verify(context.Context) (any, error) {
-	return nil, problem.New(problem.Unavailable, "not here")
+// Backup copies the store into a new directory below the backup directory.
+func (a admin) Backup(_ context.Context, name string) (any, error) {
+	if a.n.options.BackupDir == "" {
+		return nil, problem.New(problem.Unavailable, "no backup directory is set: see backup.dir")
+	}
+	if err := os.MkdirAll(a.n.options.BackupDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the backup directory: %w", err)
+	}
+	dir := filepath.Join(a.n.options.BackupDir, name)
+	if _, err := os.Stat(dir); err == nil {
+		return nil, problem.New(problem.Exists, "there is a backup %q already", name)
+	}
+	group, err := a.n.store.Backup(dir)
+	if err != nil {
+		return nil, err
+	}
+	return BackupResult{dir, group}, nil
+}
+
+// Verify reads the whole store. What it finds is logged, too.
+func (a admin) Verify(ctx context.Context) (any, error) {
+	report, err := a.n.store.Verify(ctx, pebblestore.VerifyOptions{Fold: actors.Fold(a.n.options.Limits.Actors)})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range report.List {
+		a.n.metrics.Corrupt()
+		a.n.log.Error().Stringer("finding", f).Msg("the store is not sound")
+	}
+	return report, nil
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/base32"
 	"errors"
 	"net"
-	"net/http"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -30,6 +29,7 @@ import (
 	"concord/persistence/pebblestore"
 	"concord/transport"
 	"concord/transport/fanout"
+	"concord/transport/httpapi"
 	"concord/transport/natsapi"
 	"concord/transport/operations"
 )
@@ -55,6 +55,8 @@ type Options struct {
 	Transport transport.Limits
 	Bounds    host.Bounds
 	Store     pebblestore.Options
+	Retention pebblestore.Policy // of collections
+	Outcomes  uint64             // bytes that the memory of idempotency keys may take
 	Events    fanout.Config
 	BackupDir string
 
@@ -79,7 +81,8 @@ type Node struct {
 	ns      *server.Server
 	nc      *nats.Conn // of the API
 	events  *nats.Conn // of the fan-out, so that its batches do not stand in the way of answers
-	http    *http.Server
+	trimmer *pebblestore.Trimmer
+	http    *httpapi.Server
 	listen  net.Listener
 	cleanup func() error
 
@@ -189,9 +192,10 @@ func (n *Node) startCore() (err error) {
 	if err != nil {
 		return err
 	}
+	n.trimmer = n.newTrimmer()
 	watchers := operations.NewWatchers()
 	n.comm = persistence.NewCommitter(n.store, persistence.CommitMetrics{Group: n.metrics.Group, Synced: n.metrics.Synced},
-		n.tail.Committed, watchers.Committed, func(g []*persistence.Entry) { n.host.Committed(g) })
+		n.tail.Committed, watchers.Committed, n.trimmer.Committed, func(g []*persistence.Entry) { n.host.Committed(g) })
 	world := &entity.World{Store: n.store, Committer: n.comm, Now: n.clock.Now,
 		Panicked: func(id persistence.EntityID, requestID string, cause any, stack []byte) {
 			n.metrics.Panicked()
@@ -238,24 +242,11 @@ func (n *Node) run() {
 		}
 	})
 	n.running.Go(func() { n.upkeep(hostContext) })
-}
-
-// watchSpaceEvery is how often the free disk space is looked at.
-const watchSpaceEvery = time.Second
-
-func (n *Node) upkeep(ctx context.Context) {
-	tick := time.NewTicker(watchSpaceEvery)
-	defer tick.Stop()
-	for {
-		if err := n.store.CheckSpace(); err != nil {
-			n.log.Warn().Err(err).Msg("the disk space is not known")
+	n.running.Go(func() {
+		if err := n.trimmer.Run(hostContext); err != nil {
+			n.log.Error().Err(err).Msg("retention ended")
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	})
 }
 
 func (n *Node) watchGauges() {

@@ -52,13 +52,15 @@ func (w *trimmedWorld) entities() (ids []persistence.EntityID) {
 }
 
 func (w *trimmedWorld) step() {
-	switch w.choose.n("retention", 10) {
+	switch w.choose.n("retention", 16) {
 	case 0, 1:
 		w.line.flush()
 		w.trim()
 	case 2:
 		w.line.flush()
-		w.pin()
+		if w.choose.n("pin", 3) == 0 {
+			w.pin()
+		}
 	case 3:
 		w.line.flush()
 		if _, err := w.store.ForgetOutcomes(w.now, 0); err != nil {
@@ -199,6 +201,22 @@ func TestRetentionAgainstAnUntrimmedCopy(t *testing.T) {
 		}
 		sameRecords(t, derived, w.store.Raw(pebblestore.DerivedFamilies...))
 	})
+}
+
+// The same over longer histories, which rapid does not draw.
+func TestRetentionOfLongHistories(t *testing.T) {
+	for seed := range uint64(4) {
+		w := newTrimmedWorld(t, newSeeded(seed))
+		for range 4 {
+			for range 400 {
+				w.step()
+			}
+			w.line.flush()
+			w.compare()
+			sound(t, w.store)
+		}
+		w.close()
+	}
 }
 
 func (w *trimmedWorld) compare() {

@@ -119,6 +119,9 @@ func (t *Tail) load() (err error) {
 		return err
 	}
 	t.rotated = time.Now()
+	for p, pos := range t.cursor.positions {
+		t.passed[p].Store(uint64(pos))
+	}
 	t.doubt()
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -75,6 +76,7 @@ type Tail struct {
 	mu      sync.Mutex
 	durable []persistence.Position
 	recent  recent // what was committed lately, so that it need not be read back
+	passed  []atomic.Uint64
 	wake    chan struct{}
 
 	stream   jetstream.Stream
@@ -98,7 +100,8 @@ func New(c Config, store Store, nc *nats.Conn, published func(persistence.Kind) 
 		return nil, fmt.Errorf("fan-out: %w", err)
 	}
 	t := &Tail{config: c, store: store, nc: nc, js: js, published: published, observer: o, log: log,
-		durable: make([]persistence.Position, store.Partitions()), wake: make(chan struct{}, 1)}
+		durable: make([]persistence.Position, store.Partitions()), wake: make(chan struct{}, 1),
+		passed: make([]atomic.Uint64, store.Partitions())}
 	for p := range t.durable {
 		t.durable[p] = store.Last(persistence.Partition(p))
 	}
@@ -120,6 +123,11 @@ func (t *Tail) Committed(group []*persistence.Entry) {
 	case t.wake <- struct{}{}:
 	default:
 	}
+}
+
+// Passed is how far the tail has come in the partition since its start: retention leaves what is above.
+func (t *Tail) Passed(p persistence.Partition) persistence.Position {
+	return persistence.Position(t.passed[p].Load())
 }
 
 // Run publishes until the context ends, then what is left, for a short while.
@@ -208,6 +216,7 @@ func (t *Tail) step(ctx context.Context) (progress bool, err error) {
 	}
 	for p, pos := range b.reached {
 		t.cursor.positions[p] = pos
+		t.passed[p].Store(uint64(pos))
 	}
 	t.observer.Pending(t.pending())
 	if err := t.save(false); err != nil {

@@ -37,10 +37,11 @@ func blocks(op *transport.Operation) { op.Blocks = true }
 func get(ctx context.Context, s *httpapi.Server) (w *httptest.ResponseRecorder) {
 	w = httptest.NewRecorder()
 	defer func() {
-		if cause := recover(); cause == http.ErrAbortHandler {
+		switch err, _ := recover().(error); {
+		case errors.Is(err, http.ErrAbortHandler):
 			w = nil
-		} else if cause != nil {
-			panic(cause)
+		case err != nil:
+			panic(err)
 		}
 	}()
 	s.ServeHTTP(w, request("GET", "/api/v1/things", "").WithContext(ctx))
@@ -155,12 +156,6 @@ func TestShutdownWaitsForAnswers(t *testing.T) {
 	})
 }
 
-// The bounds of server.go.
-const (
-	requestsMax = 1024
-	readersMax  = 64
-)
-
 func TestTooManyRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -171,7 +166,7 @@ func TestTooManyRequests(t *testing.T) {
 			}()
 		})
 		var inside sync.WaitGroup
-		for range requestsMax {
+		for range httpapi.RequestsMax {
 			inside.Go(func() {
 				if w := get(t.Context(), s); w.Code != 200 {
 					t.Errorf("status %d", w.Code)
@@ -199,11 +194,11 @@ func TestReadersAreBounded(t *testing.T) {
 			answerOK(ctx, r, done)
 		}, blocks)
 		var inside sync.WaitGroup
-		for range readersMax + 7 {
+		for range httpapi.ReadersMax + 7 {
 			inside.Go(func() { get(t.Context(), s) })
 		}
 		synctest.Wait()
-		if reading != readersMax {
+		if reading != httpapi.ReadersMax {
 			t.Errorf("%d read at once", reading)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -213,7 +208,7 @@ func TestReadersAreBounded(t *testing.T) {
 		}
 		close(release)
 		inside.Wait()
-		if reading != readersMax+7 {
+		if reading != httpapi.ReadersMax+7 {
 			t.Errorf("%d have read in the end", reading)
 		}
 	})

@@ -254,14 +254,13 @@ func (d deaf) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
 func TestStreamEndsWhenNobodyListens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		entered := make(chan struct{})
-		w := startWatch(func(ctx context.Context, send func(transport.StreamEvent) error) error {
-			<-entered
-			return untilDone(ctx, send)
-		})
+		w := startWatch(untilDone)
+		began := time.Now()
 		r := request("GET", "/api/v1/things", "", header("Accept", "text/event-stream"))
-		close(entered)
-		w.server.ServeHTTP(deaf{httptest.NewRecorder()}, r) // returns at the first beat
+		w.server.ServeHTTP(deaf{httptest.NewRecorder()}, r)
+		if took := time.Since(began); took != 50*time.Millisecond {
+			t.Errorf("noticed after %v, not at the first beat", took)
+		}
 		w.stop()
 		<-w.ended
 	})
