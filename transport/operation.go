@@ -245,6 +245,9 @@ func (g *Gate) Enter(r *Request) error {
 	if err := r.Header.check(g.Limits.HeaderMaxBytes); err != nil {
 		return err
 	}
+	if dry := r.Param("dryRun"); dry != "" && dry != "true" && dry != "false" {
+		return problem.At("dryRun", "must be true or false")
+	}
 	caller, err := g.Auth.Authenticate(&r.Header)
 	if err != nil {
 		return err

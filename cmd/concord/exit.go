@@ -33,6 +33,12 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// told says that the user knows already what went wrong.
+func told(err error) bool {
+	_, ended := errors.AsType[endedError](err)
+	return ended || errors.Is(err, errPartial)
+}
+
 // errPartial says that some of many failed; what failed has been told.
 var errPartial = errors.New("some failed")
 
@@ -40,9 +46,12 @@ var errPartial = errors.New("some failed")
 func exitCode(err error) int {
 	p, refused := errors.AsType[*client.Problem](err)
 	_, usage := errors.AsType[usageError](err)
+	server, ended := errors.AsType[endedError](err)
 	switch {
 	case err == nil:
 		return exitOK
+	case ended:
+		return server.code
 	case usage:
 		return exitUsage
 	case errors.Is(err, errPartial):

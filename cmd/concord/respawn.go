@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -20,32 +21,46 @@ const (
 	respawnGrace = 5 * time.Second
 )
 
-// respawn runs the server as a process of its own and starts it again when it crashes: when it ends with an exit code
-// from exitCrash on, or by a signal. It ends with the server when that ends in another way, or by its own stop.
+// endedError is how the server ended that respawn ran, for whom it has told why itself.
+type endedError struct{ code int }
+
+func (e endedError) Error() string { return fmt.Sprintf("the server ended with exit code %d", e.code) }
+
+// respawn runs the server as a process of its own and starts it again when it crashes: when it ends by a signal, or with
+// an exit code from exitCrash on. It ends when the server ends in another way, or by its own stop.
 func (a *app) respawn(ctx context.Context) error {
-	wait := respawnWaitMin
-	for {
+	runtime.LockOSThread() // the kernel tells the server when the thread that started it ends: it must be the main one
+	for wait := respawnWaitMin; ; wait = min(2*wait, respawnWaitMax) {
 		begin := time.Now()
 		err := a.serveOnce(ctx)
-		crash, crashed := errors.AsType[*exec.ExitError](err)
+		crash, ended := errors.AsType[*exec.ExitError](err)
 		switch {
-		case ctx.Err() != nil, err == nil:
-			return err
-		case !crashed:
+		case err == nil:
+			return nil
+		case !ended:
 			return fmt.Errorf("run the server: %w", err)
-		case crash.ExitCode() >= 0 && crash.ExitCode() < exitCrash:
-			return exitError_{crash.ExitCode()}
+		case crash.ExitCode() >= 0 && crash.ExitCode() < exitCrash || ctx.Err() != nil:
+			return endedError{max(crash.ExitCode(), exitError)}
 		}
 		if time.Since(begin) > respawnSettled {
 			wait = respawnWaitMin
 		}
 		a.sayf("concord: the server crashed (%v): starting it again in %v", crash, wait)
-		select {
-		case <-ctx.Done():
+		if !pause(ctx, wait) {
 			return nil
-		case <-time.After(wait):
 		}
-		wait = min(2*wait, respawnWaitMax)
+	}
+}
+
+// pause waits, and is false if the context ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 
@@ -59,7 +74,12 @@ func (a *app) serveOnce(ctx context.Context) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	// A panic then ends it by a signal, and not with the code of a usage error.
 	cmd.Env = append(os.Environ(), "GOTRACEBACK=crash")
+	cmd.SysProcAttr = supervised()
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopMax + respawnGrace
-	return cmd.Run()
+	err = cmd.Run()
+	if err != nil && ctx.Err() != nil && cmd.ProcessState != nil && cmd.ProcessState.Success() {
+		return nil // it ended well because it was told to, and that is no error here
+	}
+	return err
 }

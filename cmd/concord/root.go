@@ -63,24 +63,30 @@ func run(ctx context.Context, a *app, args []string) int {
 	if err == nil {
 		return exitOK
 	}
-	// The user's own interrupt is no failure to report.
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return exitError
+		return exitError // the user's own interrupt needs no words
 	}
-	if !errors.Is(err, errPartial) {
+	if !told(err) {
 		a.report(err)
 	}
 	return exitCode(err)
 }
 
-// Groups of commands in the help.
-const (
-	groupServer  = "server"
-	groupRecords = "records"
-	groupHistory = "history"
-	groupMany    = "many"
-	groupKeep    = "keep"
-)
+// commandGroup is a part of the help.
+type commandGroup struct {
+	title    string
+	commands []*cobra.Command
+}
+
+func (a *app) groups() []commandGroup {
+	return []commandGroup{
+		{"Server:", []*cobra.Command{a.serve()}},
+		{"Collections and documents:", []*cobra.Command{a.put(), a.patch(), a.get(), a.remove(), a.list(), a.watch()}},
+		{"History:", []*cobra.Command{a.history(), a.diff(), a.blame(), a.revert()}},
+		{"Many records:", []*cobra.Command{a.importCommand(), a.export(), a.sample()}},
+		{"Operation:", []*cobra.Command{a.doctor(), a.config(), a.backup(), a.restore(), a.store(), a.bench()}},
+	}
+}
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -103,25 +109,16 @@ One program is the server and everything that talks to it.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w\n  see `%s --help`", err, cmd.CommandPath())
 	})
-	root.AddGroup(
-		&cobra.Group{ID: groupServer, Title: "Server:"}, &cobra.Group{ID: groupRecords, Title: "Collections and documents:"},
-		&cobra.Group{ID: groupHistory, Title: "History:"}, &cobra.Group{ID: groupMany, Title: "Many records:"},
-		&cobra.Group{ID: groupKeep, Title: "Operation:"},
-	)
 	a.globals(root)
-	for id, commands := range map[string][]*cobra.Command{
-		groupServer:  {a.serve()},
-		groupRecords: {a.put(), a.patch(), a.get(), a.remove(), a.list(), a.watch()},
-		groupHistory: {a.history(), a.diff(), a.blame(), a.revert()},
-		groupMany:    {a.importCommand(), a.export(), a.sample()},
-		groupKeep:    {a.doctor(), a.backup(), a.restore(), a.store(), a.config(), a.bench(), a.benchEcho()},
-	} {
-		for _, c := range commands {
-			c.GroupID = id
+	cobra.EnableCommandSorting = false // the groups have an order of their own
+	for _, g := range a.groups() {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.title
 			root.AddCommand(c)
 		}
 	}
-	root.AddCommand(a.versionCommand(), exitCodesTopic(), environmentTopic())
+	root.AddCommand(a.benchEcho(), a.versionCommand(), exitCodesTopic(), environmentTopic())
 	return root
 }
 

@@ -82,7 +82,6 @@ type Retention struct {
 
 // Idempotency bounds what is remembered about idempotency keys.
 type Idempotency struct {
-	Memory   time.Duration
 	MaxBytes int64 // of this node; what is lost early is counted
 }
 

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"concord/actors/collection"
-	"concord/actors/entity"
 	"concord/actors/host"
 	"concord/actors/upload"
 	"concord/persistence/pebblestore"
@@ -79,7 +78,6 @@ func table(c *Config) []Setting {
 		{"admission.node", "", count(&c.Host.NodeInFlightMax, host.DefaultBounds.NodeInFlightMax, requestsMax), "commands of the node that wait for their answer"},
 		{"active.max", "", count(&c.Host.ActiveMax, host.DefaultBounds.ActiveMax, 10_000_000), "entities in memory; beyond it idle ones leave, oldest first"},
 		{"active.idle", "", duration(&c.Host.IdleMax, host.DefaultBounds.IdleMax, time.Second, 7*day), "idle time after which an entity leaves memory"},
-		{"idempotency.memory", "", duration(&c.Idempotency.Memory, entity.OutcomeMemory, time.Minute, 30*day), "how long the outcome under an idempotency key is remembered"},
 		{"idempotency.bytes", "", size(&c.Idempotency.MaxBytes, idempotencyMaxBytes, 16*mib, tib), "all outcomes remembered by a node; what is lost early is counted"},
 		{"events.stream", "", text(&c.Events.Stream, "CONCORD_EVENTS", streamName), "name of the stream of events"},
 		{"events.maxAge", "", duration(&c.Events.MaxAge, eventsMaxAge, time.Minute, 3650*day), "age at which events leave the stream"},

@@ -252,6 +252,13 @@ func (n *Node) run() {
 func (n *Node) watchGauges() {
 	n.metrics.Watch("entities_active", "Entities in memory.", func() float64 { return float64(n.host.Active()) })
 	n.metrics.Watch("commands_in_flight", "Commands that wait for their answer.", func() float64 { return float64(n.host.InFlight()) })
+	n.metrics.Watch("fanout_oldest_age_seconds", "Age of the oldest event that is being published, 0 if none is.", func() float64 {
+		return n.tail.Waiting().Seconds()
+	})
+	n.metrics.WatchLabelled("store_disk_bytes", "Bytes of the store on disk, by kind of file.", "kind", map[string]func() float64{
+		"tables": func() float64 { return float64(n.store.DiskUsage().Tables) },
+		"log":    func() float64 { return float64(n.store.DiskUsage().Log) },
+	})
 	n.metrics.Watch("store_low_space", "1 while the disk is within its reserve and writes are refused.", func() float64 {
 		if errors.Is(n.store.Writable(), persistence.ErrLowSpace) {
 			return 1

@@ -4,7 +4,6 @@ package telemetry
 
 import (
 	"runtime"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,7 +30,6 @@ type Metrics struct {
 	repeated     prometheus.Counter
 	restarts     prometheus.Counter
 	pending      prometheus.Gauge
-	oldest       prometheus.Gauge
 	lostKeys     prometheus.Counter
 }
 
@@ -75,7 +73,6 @@ func New(version string) *Metrics {
 	m.repeated = counter("fanout_repeated_total", "Events that the stream was found to have already.")
 	m.restarts = counter("fanout_restarts_total", "Times that the fan-out went back in the log.")
 	m.pending = gauge(m, "fanout_pending_records", "Records of the log that the fan-out has not passed yet.")
-	m.oldest = gauge(m, "fanout_oldest_age_seconds", "Age of the oldest event of the last publication, when it left.")
 	m.lostKeys = counter("idempotency_early_loss_total", "Remembered outcomes dropped before their time, for space.")
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "concord", Name: "build_info",
 		Help: "1, labelled with the build.", ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()}})
@@ -137,7 +134,11 @@ func (m *Metrics) Group(entries int) { m.groups.Observe(float64(entries)) }
 
 // Activated counts the load of an entity.
 func (m *Metrics) Activated(took time.Duration, err error) {
-	m.activations.WithLabelValues(strconv.FormatBool(err == nil)).Inc()
+	result := "ok"
+	if err != nil {
+		result = "error"
+	}
+	m.activations.WithLabelValues(result).Inc()
 	m.activation.Observe(took.Seconds())
 }
 
@@ -171,8 +172,5 @@ func (m *Metrics) Pending(n uint64) { m.pending.Set(float64(n)) }
 // LostKeys counts outcomes that were dropped before their time.
 func (m *Metrics) LostKeys(n int) { m.lostKeys.Add(float64(n)) }
 
-// Published counts events that left, the oldest of which was made at the time.
-func (m *Metrics) Published(events int, oldest time.Time) {
-	m.published.Add(float64(events))
-	m.oldest.Set(max(0, time.Since(oldest).Seconds()))
-}
+// Published counts events that left.
+func (m *Metrics) Published(events int) { m.published.Add(float64(events)) }

@@ -77,8 +77,8 @@ func (d *deriver) edges(p persistence.Partition) error {
 	if err != nil {
 		return err
 	}
-	return d.from.each(p, familyEdgeTimer, func(key, _ []byte) error {
-		t, err := parseEdgeTimer(key)
+	return d.from.each(p, familyEdgeTimer, func(key, value []byte) error {
+		t, err := parseEdgeTimer(key, value)
 		d.w.keys.entity = t.Entity
 		d.w.set(d.w.keys.timer(t.Due, t.Name), nil)
 		return err
@@ -195,16 +195,16 @@ func parseEdgePart(key, value []byte) (persistence.EntityID, edgePart, error) {
 	if err != nil {
 		return e, edgePart{}, err
 	}
-	if len(rest) < 1 || len(value) < hashSize {
+	if len(rest) < 1 || rest[len(rest)-1] != 0 || len(value) < hashSize {
 		return e, edgePart{}, fmt.Errorf("%w: part at the edge of %v", persistence.ErrCorrupt, e)
 	}
 	part, err := parsePartState(string(rest[:len(rest)-1]), value[hashSize:])
 	return e, edgePart{part, append([]byte(nil), value[:hashSize]...)}, err
 }
 
-func parseEdgeTimer(key []byte) (persistence.Timer, error) {
+func parseEdgeTimer(key, value []byte) (persistence.Timer, error) {
 	e, rest, err := parseEntity(key[3:])
-	if err == nil && len(rest) < 8 {
+	if err == nil && (len(rest) < 8 || len(value) > 0) {
 		err = fmt.Errorf("%w: timer at the edge of %v", persistence.ErrCorrupt, e)
 	}
 	if err != nil {

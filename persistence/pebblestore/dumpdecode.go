@@ -116,7 +116,7 @@ func (line *DumpLine) decodeIndex(letter byte, key, rest, value []byte) error {
 		line.Due, line.Name = &t.Due, t.Name
 		return err
 	case familyEdgeTimer:
-		t, err := parseEdgeTimer(key)
+		t, err := parseEdgeTimer(key, value)
 		line.Due, line.Name = &t.Due, t.Name
 		return err
 	case familyOutcome:

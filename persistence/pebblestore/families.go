@@ -8,32 +8,33 @@ import (
 
 // family describes a family of records to those who look at the store from outside.
 type family struct {
-	letter byte
-	name   string
-	entity int // where in the key the entity begins; 0: it names none
+	letter  byte
+	name    string
+	entity  int  // where in the key the entity begins; 0: it names none
+	ofStore bool // not of a partition
 }
 
 // families are all of them, in the order of the layout.
 var families = []family{
-	{familyLog, "log", 0},
-	{familyBody, "body", 0},
-	{familyHead, "head", 3},
-	{familyPart, "part", 3},
-	{familyPartAt, "part-at", 3},
-	{familyVersion, "version", 3},
-	{familySeq, "seq", 3},
-	{familyTimer, "timer", 11},
-	{familyOutcome, "outcome", 7},
-	{familyEdge, "edge", 3},
-	{familyEdgePart, "edge-part", 3},
-	{familyEdgeTimer, "edge-timer", 3},
-	{familyStray, "stray", 0},
-	{familyTrimmed, "trimmed", 0},
-	{familyForgotten, "forgotten", 0},
-	{familyPin, "pin", 3},
-	{familyFormat, "format", 0},
-	{familyCursor, "cursor", 0},
-	{familyGroup, "group", 0},
+	{familyLog, "log", 0, false},
+	{familyBody, "body", 0, false},
+	{familyHead, "head", 3, false},
+	{familyPart, "part", 3, false},
+	{familyPartAt, "part-at", 3, false},
+	{familyVersion, "version", 3, false},
+	{familySeq, "seq", 3, false},
+	{familyTimer, "timer", 11, false},
+	{familyOutcome, "outcome", 7, false},
+	{familyEdge, "edge", 3, false},
+	{familyEdgePart, "edge-part", 3, false},
+	{familyEdgeTimer, "edge-timer", 3, false},
+	{familyStray, "stray", 0, false},
+	{familyTrimmed, "trimmed", 0, false},
+	{familyForgotten, "forgotten", 0, false},
+	{familyPin, "pin", 3, false},
+	{familyFormat, "format", 0, true},
+	{familyCursor, "cursor", 0, true},
+	{familyGroup, "group", 0, true},
 }
 
 func familyOf(letter byte) (family, bool) {

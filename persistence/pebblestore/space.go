@@ -20,6 +20,17 @@ func (s *Store) CheckSpace() error {
 	return nil
 }
 
+// Usage is what the store takes on disk, in bytes.
+type Usage struct {
+	Tables, Log uint64
+}
+
+// DiskUsage asks Pebble what it takes.
+func (s *Store) DiskUsage() Usage {
+	m := s.db().Metrics()
+	return Usage{Tables: m.DiskSpaceUsage() - m.WAL.PhysicalSize, Log: m.WAL.PhysicalSize}
+}
+
 // Writable is nil, or why no write should be accepted.
 func (s *Store) Writable() error {
 	if err := s.Health(); err != nil {

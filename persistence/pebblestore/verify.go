@@ -68,9 +68,19 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (report Report, err
 	if report.max == 0 {
 		report.max = DefaultFindingsMax
 	}
+	var marked uint64
+	if s.mark != nil {
+		marked = s.mark.group.Load()
+	}
 	from, release := s.snapshot()
 	defer func() { err = errors.Join(err, release()) }()
 	if err := from.checkGroup(&report); err != nil {
+		return report, err
+	}
+	if report.Group < marked {
+		report.add(0, "", 0, "the newest group is %d, but group %d was durable", report.Group, marked)
+	}
+	if err := from.findUnknown(&report); err != nil {
 		return report, err
 	}
 	for p := range s.partitions {
@@ -122,6 +132,37 @@ func (r *reader) checkGroup(report *Report) error {
 	return report.note(0, err)
 }
 
+// findUnknown finds keys that are of no family. It jumps over all that are.
+func (r *reader) findUnknown(report *Report) error {
+	at := []byte{0}
+	for at != nil {
+		var key []byte
+		err := r.walk(at, nil, func(k, _ []byte) error { key = bytes.Clone(k); return errEnough })
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, errEnough) {
+			return report.note(0, err)
+		}
+		if !known(key, r.partitions) {
+			report.add(0, "", 0, "the key %.40q is of no family", key)
+			at = append(key, 0)
+			continue
+		}
+		at = keyAfter(key[:3])
+	}
+	return nil
+}
+
+func known(key []byte, partitions int) bool {
+	if len(key) < 3 {
+		return false
+	}
+	f, ok := familyOf(key[2])
+	p := persistence.Partition(binary.BigEndian.Uint16(key))
+	return ok && (f.ofStore && p == storePartition || !f.ofStore && int(p) < partitions)
+}
+
 // chain is how far an entity's records have been followed.
 type chain struct {
 	seq, version uint64
@@ -151,6 +192,7 @@ func (v *verifier) check(ctx context.Context) error {
 		func() error { return v.log(ctx) },
 		v.heads,
 		v.total,
+		v.pins,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -309,4 +351,18 @@ func (v *verifier) total() error {
 		v.report.add(v.p, "", 0, "%d records were written, retention has removed %d, but %d are here", v.last, trimmed, v.count)
 	}
 	return nil
+}
+
+// pins only have a shape to be checked: nothing else says what they should be.
+func (v *verifier) pins() error {
+	return v.r.each(v.p, familyPin, func(key, value []byte) error {
+		e, rest, err := parseEntity(key[3:])
+		if err != nil {
+			return err
+		}
+		if _, err := parsePin(rest, value); err != nil {
+			v.found(e, 0, "%v", err)
+		}
+		return nil
+	})
 }

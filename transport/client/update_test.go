@@ -77,7 +77,9 @@ func TestUpdateThatDecidesNothing(t *testing.T) {
 	if _, err := c.Update(ctx, "demo", func(*client.Snapshot) ([]client.Change, error) { return nil, own }); !errors.Is(err, own) {
 		t.Errorf("%v, want %v", err, own)
 	}
-	remove := func(*client.Snapshot) ([]client.Change, error) { return []client.Change{client.RemoveDocument("x")}, nil }
+	remove := func(*client.Snapshot) ([]client.Change, error) {
+		return []client.Change{client.RemoveDocument("x")}, nil
+	}
 	if _, err := c.Update(ctx, "demo", remove); err == nil {
 		t.Error("a removal made a collection")
 	}

@@ -57,7 +57,7 @@ type Store interface {
 
 // Observer is told what the tail does. All fields must be set.
 type Observer struct {
-	Published func(events int, oldest time.Time)
+	Published func(events int)
 	Repeated  func(events int) // cut off, since the stream had them
 	Restarted func(reason string)
 	Pending   func(records uint64)
@@ -77,6 +77,7 @@ type Tail struct {
 	durable []persistence.Position
 	recent  recent // what was committed lately, so that it need not be read back
 	passed  []atomic.Uint64
+	oldest  atomic.Int64 // microseconds: of the batch that is being published, 0 for none
 	wake    chan struct{}
 
 	stream   jetstream.Stream
@@ -128,6 +129,14 @@ func (t *Tail) Committed(group []*persistence.Entry) {
 // Passed is how far the tail has come in the partition since its start: retention leaves what is above.
 func (t *Tail) Passed(p persistence.Partition) persistence.Position {
 	return persistence.Position(t.passed[p].Load())
+}
+
+// Waiting is how long the oldest event that is being published has waited since its commit; 0 if none does.
+func (t *Tail) Waiting() time.Duration {
+	if oldest := t.oldest.Load(); oldest != 0 {
+		return time.Since(time.UnixMicro(oldest))
+	}
+	return 0
 }
 
 // Run publishes until the context ends, then what is left, for a short while.
@@ -210,6 +219,7 @@ func (t *Tail) step(ctx context.Context) (progress bool, err error) {
 	}
 	t.full = b.full()
 	if len(b.events) > 0 {
+		t.oldest.Store(b.oldest.UnixMicro())
 		if err := t.publish(ctx, b); err != nil {
 			return false, err
 		}
@@ -282,6 +292,9 @@ func (t *Tail) gatherFrom(b *batch, p persistence.Partition, durable persistence
 		}
 		t.take(b, p, rec)
 	}
+	if !b.full() {
+		b.reached[p] = durable // also where retention has removed the end
+	}
 	return nil
 }
 
@@ -342,7 +355,8 @@ func (t *Tail) publish(ctx context.Context, b *batch) error {
 		t.cursor.sequence = seq
 	}
 	t.inflight += len(events)
-	t.observer.Published(len(events), b.oldest)
+	t.oldest.Store(0)
+	t.observer.Published(len(events))
 	return nil
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"concord/transport"
-	"concord/transport/operations"
+	"concord/transport/schema"
 )
 
 // chunkMaxBytes is how much of a stream goes into one chunk of an upload: as much as upload.append takes.
@@ -18,6 +18,12 @@ const chunkMaxBytes = 512 << 10
 type content struct {
 	op            *transport.Operation // for the documents and the gate; nobody handles it
 	append, close *transport.Operation
+}
+
+// chunkBody is the body of upload.append.
+type chunkBody struct {
+	Offset uint64 `json:"offset"`
+	Data   []byte `json:"data"`
 }
 
 // newContent is nil if the table has no uploads.
@@ -75,7 +81,7 @@ func (c *content) appendAll(x *exchange) error {
 			return x.unread(err)
 		}
 		if n > 0 {
-			body, err := json.Marshal(operations.AppendRequest{Offset: offset, Data: chunk[:n]})
+			body, err := json.Marshal(chunkBody{Offset: offset, Data: chunk[:n]})
 			if err != nil {
 				return err
 			}
@@ -110,6 +116,6 @@ func fill(buf []byte, r io.Reader) (n int, end bool, err error) {
 func (x *exchange) part(op *transport.Operation, body []byte) *transport.Request {
 	r := *x.request
 	r.Op, r.Body, r.Params = op, body, nil
-	r.Header.ContentType = typeJSON
+	r.Header.ContentType = schema.TypeJSON
 	return &r
 }

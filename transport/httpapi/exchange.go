@@ -12,6 +12,7 @@ import (
 
 	"concord/actors/problem"
 	"concord/transport"
+	"concord/transport/schema"
 )
 
 // exchange is one request and its answer. It belongs to the goroutine that net/http gave it.
@@ -153,7 +154,7 @@ func (x *exchange) reply(r *transport.Reply) {
 	if r.Body != nil {
 		contentType := r.ContentType
 		if contentType == "" {
-			contentType = "application/json"
+			contentType = schema.TypeJSON
 		}
 		h.Set(transport.HeaderContentType, contentType)
 	}

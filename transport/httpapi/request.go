@@ -16,12 +16,14 @@ import (
 	"concord/actors/jsonvalue"
 	"concord/actors/problem"
 	"concord/transport"
+	"concord/transport/schema"
 )
 
-const typeJSON = "application/json"
-
-// bodylessMaxBytes is how much is read to see that a body holds nothing.
-const bodylessMaxBytes = 64
+const (
+	bodylessMaxBytes  = 64 // of a body, to see that it holds nothing
+	faultsMaxNamed    = 16 // parameters that one refusal names
+	faultNameMaxBytes = 128
+)
 
 // open reads all of the request but its body, and lets the caller in.
 func (x *exchange) open() error {
@@ -76,7 +78,7 @@ func (x *exchange) readHeaders() error {
 	return nil
 }
 
-// readQuery turns the query into the operation's parameters. All that is wrong is named at once.
+// readQuery turns the query into the operation's parameters. What is wrong is named at once.
 func (x *exchange) readQuery() error {
 	r := x.request
 	var wrong []problem.FieldError
@@ -90,12 +92,12 @@ func (x *exchange) readQuery() error {
 		return problem.At("query", "is not well formed: names and values are percent-encoded and joined by &")
 	}
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if fault := paramFault(r, name, query[name]); fault != "" {
-			wrong = append(wrong, problem.FieldError{Path: name, Message: fault})
+		if fault := paramFault(r, name, query[name]); fault != "" && len(wrong) < faultsMaxNamed {
+			wrong = append(wrong, problem.FieldError{Path: name[:min(len(name), faultNameMaxBytes)], Message: fault})
 		}
 	}
 	if len(wrong) > 0 {
-		p := problem.New(problem.Invalid, "the parameters have %d errors", len(wrong))
+		p := problem.New(problem.Invalid, "the parameters are not valid")
 		p.Errors = wrong
 		return p
 	}
@@ -224,7 +226,7 @@ func (x *exchange) checkType() error {
 		return nil
 	}
 	mediaType, _, err := mime.ParseMediaType(given)
-	if taken := append([]string{typeJSON}, x.request.Op.Types...); err != nil || !slices.Contains(taken, mediaType) {
+	if taken := append([]string{schema.TypeJSON}, x.request.Op.Types...); err != nil || !slices.Contains(taken, mediaType) {
 		return problem.At(at, "must be %s", strings.Join(taken, " or "))
 	}
 	return nil

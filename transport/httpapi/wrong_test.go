@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -230,6 +231,18 @@ func TestAllErrorsOfTheQueryAreNamed(t *testing.T) {
 	}
 	if got := strings.Join(paths, " "); got != "at bar foo version" {
 		t.Errorf("named are %s", got)
+	}
+}
+
+func TestAFewErrorsOfTheQueryAreEnough(t *testing.T) {
+	s := newStack(t)
+	var query strings.Builder
+	for range 5000 {
+		fmt.Fprintf(&query, "%s%d&", strings.Repeat("x", 300), query.Len())
+	}
+	a := s.ask("GET", letters+"?"+query.String(), "").is(400)
+	if n := len(a.problem().Errors); n != 16 || len(a.body) > 8<<10 {
+		t.Errorf("%d errors, %d bytes", n, len(a.body))
 	}
 }
 
