@@ -114,8 +114,8 @@ func validRight(r Right) bool {
 // Authenticate finds the principal of the bearer token (RFC 6750). The digest of the token is the key of the look-up,
 // so that its time tells nothing about how near a guess was.
 func (a *AuthFile) Authenticate(h *Header) (Caller, error) {
-	token, ok := strings.CutPrefix(h.Authorization, "Bearer ")
-	if !ok || token == "" {
+	scheme, token, _ := strings.Cut(h.Authorization, " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return Caller{}, problem.New(problem.Unauthenticated, "a bearer token is needed")
 	}
 	caller, ok := a.byDigest[sha256.Sum256([]byte(token))]

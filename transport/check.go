@@ -100,7 +100,7 @@ func ParseETags(value string) (versions []uint64, any bool, err error) {
 		inner, ok := strings.CutPrefix(tag, `"v`)
 		inner, ok2 := strings.CutSuffix(inner, `"`)
 		n, err := strconv.ParseUint(inner, 10, 64)
-		if !ok || !ok2 || err != nil || inner[0] == '+' {
+		if !ok || !ok2 || err != nil || inner != strconv.FormatUint(n, 10) {
 			return nil, false, problem.At("header "+HeaderIfMatch, `entity tags are of the form "v7", or *`)
 		}
 		versions = append(versions, n)

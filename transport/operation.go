@@ -5,6 +5,7 @@ package transport
 
 import (
 	"context"
+	"net/textproto"
 	"time"
 
 	"concord/actors/problem"
@@ -179,10 +180,10 @@ const (
 	HeaderServiceCode    = "Nats-Service-Error-Code"
 )
 
-// SetHeader puts a header into the request by its canonical name; unknown ones are ignored.
+// SetHeader puts a header into the request, whatever the case of its name; unknown ones are ignored.
 func (r *Request) SetHeader(name, value string) {
 	h := &r.Header
-	switch name {
+	switch textproto.CanonicalMIMEHeaderKey(name) {
 	case HeaderAuthorization:
 		h.Authorization = value
 	case HeaderPrincipal:
@@ -203,11 +204,11 @@ func (r *Request) SetHeader(name, value string) {
 		h.Prefer = value
 	case HeaderDeadline:
 		h.Deadline = value
-	case HeaderTraceParent:
+	case "Traceparent":
 		h.TraceParent = value
 	case HeaderContentType:
 		h.ContentType = value
-	case HeaderLastEventID:
+	case "Last-Event-Id":
 		h.LastEventID = value
 	case HeaderDryRun:
 		r.SetParam("dryRun", value)
@@ -245,9 +246,6 @@ func (g *Gate) Enter(r *Request) error {
 	if err := r.Header.check(g.Limits.HeaderMaxBytes); err != nil {
 		return err
 	}
-	if dry := r.Param("dryRun"); dry != "" && dry != "true" && dry != "false" {
-		return problem.At("dryRun", "must be true or false")
-	}
 	caller, err := g.Auth.Authenticate(&r.Header)
 	if err != nil {
 		return err
@@ -261,6 +259,9 @@ func (g *Gate) Enter(r *Request) error {
 	}
 	if !r.Op.Global && !g.Auth.Knows(r.Provider) && !g.Exists(r.Provider) {
 		return problem.New(problem.NotFound, "there is no provider %q", r.Provider)
+	}
+	if err := CheckParams(r); err != nil {
+		return err
 	}
 	if len(r.Body) > g.Limits.RequestMaxBytes {
 		return problem.New(problem.TooLarge, "a request of %d bytes: the limit is %d; larger input goes by upload",

@@ -21,10 +21,11 @@ type Result struct {
 // ETag is the entity tag of a version, its quotes included (RFC 9110 section 8.8.3).
 func ETag(version uint64) string { return `"v` + strconv.FormatUint(version, 10) + `"` }
 
-// Answer tells the caller where the collection stands. A creation is 201, everything else 200.
-func (Behavior) Answer(s State, _ Command, at entity.Stamp, changed bool) entity.Answer {
+// Answer tells the caller where the collection stands. A creation is 201 (RFC 9110 section 9.3.4), everything else 200.
+func (Behavior) Answer(before, after State, c Command, at entity.Stamp, changed bool) entity.Answer {
 	status := http.StatusOK
-	if changed && s.Live() && s.Born == at.Version {
+	w, write := c.(*Write)
+	if changed && (after.Live() && after.Born == at.Version || write && w.Single && after.Documents > before.Documents) {
 		status = http.StatusCreated
 	}
 	r := Result{Provider: at.Entity.Provider, ID: at.Entity.ID, Version: at.Version, ETag: ETag(at.Version),

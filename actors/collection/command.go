@@ -77,6 +77,7 @@ type Write struct {
 	Changes          []Change
 	Moves            *CrossPatch // a JSON Patch over the whole collection, instead of changes
 	Policy           string
+	Single           bool // a write of one document by itself: making it is a creation to the caller
 }
 
 // CrossPatch is a JSON Patch on {metadata, documents}; Parts are those that its paths touch.

@@ -76,6 +76,9 @@ func (p *newPart) remove() { p.value, p.body, p.removed, p.hash = nil, nil, true
 
 // stale compares the bases with the parts that the command touches, and names all that changed since.
 func (d *draft) stale(c *Write) error {
+	if c.Base != nil && *c.Base > d.state.Version {
+		return conflict(d.state, *c.Base, []Stale{{Base: *c.Base, Version: d.state.Version}})
+	}
 	var found []Stale
 	var base uint64
 	judge := func(path string, version uint64, by string, given *uint64) {
@@ -269,6 +272,9 @@ func (d *draft) count(before uint64, parts []entity.Content) uint64 {
 	return after
 }
 
+// blameMaxMembers is how many top-level members of the metadata are told apart.
+const blameMaxMembers = 1000
+
 // blame names who wrote each top-level member of the new metadata: the command, or whoever wrote it before.
 func (d *draft) blame(body []byte) []MemberChange {
 	old := d.current(MetadataPart)
@@ -281,12 +287,16 @@ func (d *draft) blame(body []byte) []MemberChange {
 	if err != nil {
 		return nil
 	}
+	if newTree.Len() > blameMaxMembers {
+		return nil // the metadata as a whole has its version
+	}
 	var blame []MemberChange
 	for _, m := range newTree.Members() {
 		change := MemberChange{Name: m.Name}
 		if oldTree != nil {
 			if was, ok := oldTree.Get(m.Name); ok && jsonvalue.Equal(was, m.Value) {
 				change = before[m.Name]
+				change.Name = m.Name // also where nobody noted who wrote it
 			}
 		}
 		blame = append(blame, change)

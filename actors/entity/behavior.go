@@ -126,7 +126,7 @@ type Behavior[S, C, E any] interface {
 	// Evolve is the state after an event. It cannot fail and does not judge.
 	Evolve(s S, e E, at Stamp) S
 	// Answer is what the caller of c is told; changed is false when there was no event.
-	Answer(s S, c C, at Stamp, changed bool) Answer
+	Answer(before, after S, c C, at Stamp, changed bool) Answer
 	// Project is what stands beside the event in the same batch.
 	Project(before S, e E, at Stamp) Projection
 	// TimerFired is the command that a due timer gives.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"concord/actors/problem"
 	"concord/persistence"
 )
 
@@ -108,7 +109,7 @@ func (s *Shell[S, C, E]) partsSince(f *Facts, version uint64) error {
 				continue
 			}
 			if len(f.was) == wasMaxParts {
-				return nil // Decide counts, and refuses
+				return problem.New(problem.TooLarge, "more than %d documents changed since version %d", wasMaxParts, version)
 			}
 			if err := s.partWas(f, p.GetId(), version); err != nil {
 				return err

@@ -165,7 +165,7 @@ func (s *Shell[S, C, E]) decide(env *Envelope, m Meta) (answer Answer, records [
 		records = append(records, rec)
 	}
 	at := Stamp{Entity: s.id, Seq: head.Seq, Version: head.Version, Time: m.Time, Principal: m.Principal}
-	answer = s.behavior.Answer(state, c, at, len(events) > 0)
+	answer = s.behavior.Answer(s.state, state, c, at, len(events) > 0)
 	if env.DryRun {
 		s.pending.drop()
 		return answer, nil, nil
@@ -208,7 +208,7 @@ func (s *Shell[S, C, E]) apply(c C, state S, head persistence.Head, e E, m Meta,
 	after := s.behavior.Evolve(state, e, at)
 	rec := s.record(encoded, at, head.Hash, m)
 	if last && m.Key != "" {
-		answer := s.behavior.Answer(after, c, at, true)
+		answer := s.behavior.Answer(s.state, after, c, at, true)
 		rec.Outcome = outcome(m, answer)
 	}
 	stored := s.store(rec, encoded)

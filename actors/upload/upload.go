@@ -3,9 +3,14 @@
 package upload
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -82,14 +87,38 @@ var _ entity.Behavior[State, Command, Event] = Behavior{}
 // Kind is the stored number of the kind.
 func (Behavior) Kind() persistence.Kind { return persistence.KindUpload }
 
-// Wants nothing: the state says it all.
-func (Behavior) Wants(State, Command, entity.Facts) []entity.Want { return nil }
+// Wants the chunk that is perhaps sent again, or all of them to remove them.
+func (Behavior) Wants(s State, c Command, known entity.Facts) []entity.Want {
+	switch c := c.(type) {
+	case *Append:
+		part := ChunkPart(c.Offset)
+		if _, ok := known.Part(part, false); !ok && c.Offset < s.Size {
+			return []entity.Want{{Part: part}}
+		}
+	case *Expire:
+		if _, ok := known.All(); !ok && s.Chunks > 0 {
+			return []entity.Want{{All: true}}
+		}
+	}
+	return nil
+}
 
-// ChunkPart is the part that holds the n-th chunk, from 0.
-func ChunkPart(n uint32) string { return fmt.Sprintf("%08d", n) }
+// ChunkPart is the part that holds the chunk at the offset. Parts are so in the order of the chunks.
+func ChunkPart(offset uint64) string { return fmt.Sprintf("%016d", offset) }
+
+// digest tells a chunk that is sent again from another: 64 bits of its SHA-256.
+func digest(chunk []byte) uint64 {
+	sum := sha256.Sum256(chunk)
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// info is what is kept of a chunk beside it: its digest and its size.
+func info(c entity.Content) []byte {
+	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(nil, c.Hash), uint32(c.Size))
+}
 
 // Decide judges a command.
-func (b Behavior) Decide(s State, c Command, _ entity.Facts, m entity.Meta) ([]Event, error) {
+func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) ([]Event, error) {
 	if _, expire := c.(*Expire); !expire && s.Owner != "" && (s.Owner != m.Principal || s.Expired) {
 		return nil, missing() // another's upload is none
 	}
@@ -100,7 +129,7 @@ func (b Behavior) Decide(s State, c Command, _ entity.Facts, m entity.Meta) ([]E
 		}
 		return []Event{{Type: TypeOpened, After: State{Owner: m.Principal, Expires: m.Time.Add(b.Limits.TTL)}}}, nil
 	case *Append:
-		return b.append(s, c)
+		return b.append(s, c, f)
 	case *Close:
 		if s.Owner == "" {
 			return nil, missing()
@@ -114,21 +143,25 @@ func (b Behavior) Decide(s State, c Command, _ entity.Facts, m entity.Meta) ([]E
 		if s.Owner == "" || s.Expired {
 			return nil, nil
 		}
-		return []Event{expired(s)}, nil
+		return []Event{expired(s, f)}, nil
 	default:
 		panic(fmt.Sprintf("upload: unknown command %T", c))
 	}
 }
 
-func (b Behavior) append(s State, c *Append) ([]Event, error) {
+func (b Behavior) append(s State, c *Append, f entity.Facts) ([]Event, error) {
 	size := uint64(len(c.Chunk))
+	part := entity.Content{ID: ChunkPart(c.Offset), Hash: digest(c.Chunk), Size: len(c.Chunk), Body: c.Chunk}
+	sent, _ := f.Part(part.ID, false)
 	switch {
 	case s.Owner == "":
 		return nil, missing()
 	case len(c.Chunk) > b.Limits.ChunkMaxBytes:
 		return nil, problem.New(problem.TooLarge, "a chunk of %d bytes: the limit is %d", size, b.Limits.ChunkMaxBytes)
-	case c.Offset < s.Size && c.Offset+size <= s.Size:
+	case sent.Exists && bytes.Equal(sent.Info, info(part)):
 		return nil, nil // sent again
+	case sent.Exists:
+		return nil, problem.New(problem.WrongState, "another chunk was sent for the offset %d", c.Offset).With("size", s.Size)
 	case s.Closed:
 		return nil, problem.New(problem.WrongState, "the upload is closed")
 	case c.Offset != s.Size:
@@ -138,17 +171,17 @@ func (b Behavior) append(s State, c *Append) ([]Event, error) {
 	case size == 0:
 		return nil, nil
 	}
-	part := entity.Content{ID: ChunkPart(s.Chunks), Size: len(c.Chunk), Body: c.Chunk}
 	s.Size, s.Chunks = s.Size+size, s.Chunks+1
 	return []Event{{Type: TypeAppended, After: s, Parts: []entity.Content{part}}}, nil
 }
 
 // expired removes all chunks.
-func expired(s State) Event {
+func expired(s State, f entity.Facts) Event {
 	e := Event{Type: TypeExpired, Was: s.Expires, After: s}
 	e.After.Expired = true
-	for n := range s.Chunks {
-		e.Parts = append(e.Parts, entity.Content{ID: ChunkPart(n), Removed: true})
+	all, _ := f.All()
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		e.Parts = append(e.Parts, entity.Content{ID: id, Removed: true})
 	}
 	return e
 }
@@ -167,7 +200,7 @@ type Result struct {
 }
 
 // Answer tells how far the upload is.
-func (Behavior) Answer(s State, _ Command, at entity.Stamp, _ bool) entity.Answer {
+func (Behavior) Answer(_, s State, _ Command, at entity.Stamp, _ bool) entity.Answer {
 	body, err := json.Marshal(Result{Upload: at.Entity.ID, Size: s.Size, Closed: s.Closed, Expires: s.Expires})
 	if err != nil {
 		panic("upload: a result always marshals: " + err.Error())
@@ -179,7 +212,7 @@ func (Behavior) Answer(s State, _ Command, at entity.Stamp, _ bool) entity.Answe
 func (Behavior) Project(_ State, e Event, _ entity.Stamp) entity.Projection {
 	var p entity.Projection
 	for _, c := range e.Parts {
-		p.Parts = append(p.Parts, entity.PartInfo{ID: c.ID, Removed: c.Removed})
+		p.Parts = append(p.Parts, entity.PartInfo{ID: c.ID, Removed: c.Removed, Info: info(c)})
 	}
 	switch e.Type {
 	case TypeOpened:

@@ -31,6 +31,10 @@ func TestUploads(t *testing.T) {
 			{"ann", chunk(0, "abc"), "", "", 3}, {"ann", &Close{}, TypeClosed, "", 3}, {"ann", &Close{}, "", "", 3},
 			{"ann", chunk(0, "abc"), "", "", 3},
 		},
+		"what is not the same does not pass for it": {
+			{"ann", &Open{}, TypeOpened, "", 0}, {"ann", chunk(0, "aaa"), TypeAppended, "", 3},
+			{"ann", chunk(0, "bbb"), "", problem.WrongState, 3}, {"ann", chunk(0, "aa"), "", problem.WrongState, 3},
+		},
 		"no gap and no overlap": {
 			{"ann", &Open{}, TypeOpened, "", 0}, {"ann", chunk(1, "a"), "", problem.Invalid, 0},
 			{"ann", chunk(0, "abc"), TypeAppended, "", 3}, {"ann", chunk(2, "cd"), "", problem.Invalid, 3},
@@ -57,17 +61,17 @@ func TestUploads(t *testing.T) {
 	} {
 		t.Run(title, func(t *testing.T) {
 			b := Behavior{Limits: Limits{ChunkMaxBytes: 8, UploadMaxBytes: 10, TTL: time.Hour}}
-			s := State{}
+			s, parts := State{}, map[string]entity.Fact{}
 			for i, st := range steps {
-				s = st.run(t, i, b, s)
+				s = st.run(t, i, b, s, parts)
 			}
 		})
 	}
 }
 
-func (st step) run(t *testing.T, i int, b Behavior, s State) State {
+func (st step) run(t *testing.T, i int, b Behavior, s State, parts map[string]entity.Fact) State {
 	t.Helper()
-	events, err := b.Decide(s, st.c, entity.Facts{}, entity.Meta{Principal: st.by, Time: noon})
+	events, err := b.Decide(s, st.c, entity.FactsOf(parts, parts), entity.Meta{Principal: st.by, Time: noon})
 	code := problem.Code("")
 	if err != nil {
 		code = problem.Of(err).Code
@@ -78,6 +82,9 @@ func (st step) run(t *testing.T, i int, b Behavior, s State) State {
 		back, err := b.DecodeEvent(b.EncodeEvent(e))
 		if err != nil || back.After != e.After || !back.Was.Equal(e.Was) {
 			t.Fatalf("step %d: %+v read back as %+v, %v", i, e, back, err)
+		}
+		for _, p := range b.Project(s, e, entity.Stamp{}).Parts {
+			parts[p.ID] = entity.Fact{Exists: !p.Removed, Info: p.Info}
 		}
 		s = b.Evolve(s, e, entity.Stamp{})
 	}

@@ -97,7 +97,7 @@ func (a *app) report(err error) {
 	}
 	paint := func(s show.Style, text string) string { return show.Paint(show.Colour(a.errs, a.env), s, text) }
 	if !refused {
-		a.sayf("%s %s", paint(show.Red, "concord:"), show.Clean(err.Error()))
+		a.sayf("%s %s", paint(show.Red, "concord:"), show.CleanLines(err.Error()))
 		a.hint(err)
 		return
 	}

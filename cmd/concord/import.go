@@ -117,6 +117,9 @@ func (a *app) importFrom(ctx context.Context, reader records.Reader, format reco
 
 // transferred tells how an import or export ended.
 func (a *app) transferred(what string, t transfer.Totals, f *failures, err error) error {
+	if err != nil && t.Rows == 0 {
+		return err
+	}
 	if a.format != show.Table {
 		if encodeErr := show.Encode(a.out, a.format, t); err == nil {
 			err = encodeErr

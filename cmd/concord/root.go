@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"strings"
 	"time"
 
@@ -154,12 +155,23 @@ func (a *app) globals(root *cobra.Command) {
 	}
 	text(&g.server, "server", "", envServer, defaultServer, "NATS server that Concord answers on")
 	text(&g.provider, "provider", "", envProvider, client.DefaultProvider, "provider (tenant)")
-	text(&g.principal, "principal", "", envPrincipal, a.env("USER"), "who you are; believed with --auth off only")
+	text(&g.principal, "principal", "", envPrincipal, a.userName(), "who you are; believed with --auth off only")
 	text(&g.session, "session", "", envSession, "", "your session: locks belong to one")
 	text(&g.tokenFile, "token-file", "", envTokenFile, "", "file with your bearer token")
 	text(&g.prefix, "prefix", "", envPrefix, client.DefaultPrefix, "how the subjects of the service begin")
 	text(&g.output, "output", "o", envOutput, string(show.Table), "table, json or jsonl")
 	f.DurationVar(&g.timeout, "timeout", defaultTimeout, "how long one request may take, retries included ("+envTimeout+")")
+}
+
+// userName is what the system calls the user, "" if it does not say.
+func (a *app) userName() string {
+	if name := a.env("USER"); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
 }
 
 // settle judges the global flags before the command runs.

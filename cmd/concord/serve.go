@@ -77,16 +77,10 @@ func (a *app) runServe(ctx context.Context, c *config.Config, acceptDataLoss boo
 		return err
 	}
 	o.Store.AcceptDataLoss = acceptDataLoss
-	if err := removeReady(c.ReadyFile); err != nil {
-		return err
-	}
 	if err := free(c); err != nil {
 		return err
 	}
-	n, err := node.Start(o)
-	if errors.Is(err, pebblestore.ErrInUse) {
-		return fmt.Errorf("the data directory %s is in use by another server: %w", c.Data, err)
-	}
+	n, err := start(o, c)
 	if err != nil {
 		return err
 	}
@@ -102,6 +96,29 @@ func (a *app) runServe(ctx context.Context, c *config.Config, acceptDataLoss boo
 	err = errors.Join(err, n.Stop(stopping), removeReady(c.ReadyFile))
 	log.Info().Err(err).Msg("stopped")
 	return err
+}
+
+// start starts the node. A ready file of an earlier start is removed, so that nobody takes it for this one's, but not if
+// it is that of the server which has the data directory now.
+func start(o node.Options, c *config.Config) (*node.Node, error) {
+	aside := c.ReadyFile + ".aside"
+	if c.ReadyFile != "" {
+		if err := os.Rename(c.ReadyFile, aside); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("ready file: %w", err)
+		}
+	}
+	n, err := node.Start(o)
+	if errors.Is(err, pebblestore.ErrInUse) {
+		err = fmt.Errorf("the data directory %s is in use by another server: %w", c.Data, err)
+		if c.ReadyFile != "" {
+			_ = os.Rename(aside, c.ReadyFile) // there may have been none
+		}
+		return nil, err
+	}
+	if c.ReadyFile != "" {
+		err = errors.Join(err, removeReady(aside))
+	}
+	return n, err
 }
 
 // Least threads that may run Go code at once, and how many for each processor.
@@ -204,7 +221,7 @@ func writeReady(path string, at child.Addresses) error {
 	return nil
 }
 
-// removeReady removes what an earlier start has left, so that nobody takes it for this one's.
+// removeReady removes a ready file, if there is one.
 func removeReady(path string) error {
 	if path == "" {
 		return nil

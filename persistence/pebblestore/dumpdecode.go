@@ -24,7 +24,7 @@ func (d *dumper) decode(line *DumpLine, f family, key, value []byte) error {
 	least := map[byte][2]int{ // bytes of the key behind its prefix (or entity), bytes of the value
 		familyLog: {8, 0}, familyBody: {12, 0}, familyPart: {1, 0}, familyPartAt: {9, 1}, familyVersion: {8, 8},
 		familySeq: {8, 8}, familyOutcome: {1, 8}, familyEdgePart: {1, hashSize}, familyEdgeTimer: {8, 0},
-		familyStray: {12, 0}, familyTrimmed: {0, 8}, familyForgotten: {0, forgottenSize}, familyPin: {8, 8},
+		familyStray: {12, hashSize}, familyTrimmed: {0, 8}, familyForgotten: {0, forgottenSize}, familyPin: {8, 8},
 		familyGroup: {0, 8},
 	}[f.letter]
 	if f.entity == 0 {

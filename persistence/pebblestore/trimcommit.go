@@ -29,7 +29,7 @@ func (t *trim) removeRecords() error {
 		}
 		o := outcomeOf(l.rec)
 		if o != nil && !o.Time.Before(since) {
-			t.set(strayKey(t.keys.partition, dayOf(o.Time), l.pos), nil)
+			t.set(strayKey(t.keys.partition, dayOf(o.Time), l.pos), hashOf(l.stored))
 			continue
 		}
 		removed++

@@ -6,6 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -179,8 +182,8 @@ type verifier struct {
 
 	chains map[persistence.EntityID]*chain
 	bodies *bodyCheck
-	strays map[persistence.Position]bool // in the index of strays; true: met in the log
-	count  uint64                        // records of the log
+	strays map[persistence.Position][]byte // hashes, until they are met in the log
+	count  uint64                          // records of the log
 	last   persistence.Position
 }
 
@@ -223,12 +226,12 @@ func (v *verifier) edges() error {
 }
 
 func (v *verifier) strayIndex() error {
-	v.strays = make(map[persistence.Position]bool)
-	return v.r.each(v.p, familyStray, func(key, _ []byte) error {
+	v.strays = make(map[persistence.Position][]byte)
+	return v.r.each(v.p, familyStray, func(key, value []byte) error {
 		if len(key) != 3+4+8 {
 			return fmt.Errorf("%w: stray key of %d bytes", persistence.ErrCorrupt, len(key))
 		}
-		v.strays[persistence.Position(binary.BigEndian.Uint64(key[7:]))] = false
+		v.strays[persistence.Position(binary.BigEndian.Uint64(key[7:]))] = bytes.Clone(value)
 		return nil
 	})
 }
@@ -256,10 +259,8 @@ func (v *verifier) log(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	for pos, met := range v.strays {
-		if !met {
-			v.report.add(v.p, "", 0, "the record at position %d, kept for its outcome, is missing", pos)
-		}
+	for _, pos := range slices.Sorted(maps.Keys(v.strays)) {
+		v.report.add(v.p, "", 0, "the record at position %d, kept for its outcome, is missing", pos)
 	}
 	return v.bodies.rest()
 }
@@ -285,10 +286,10 @@ func (v *verifier) record(rec *recordpb.Record, stored []byte) {
 		v.chains[e] = c
 	}
 	if rec.GetSeq() <= c.edge {
-		if _, ok := v.strays[v.last]; !ok || rec.GetOutcome() == nil {
-			v.found(e, rec.GetSeq(), "the record is below the edge of the history, and nothing keeps it")
+		if !bytes.Equal(v.strays[v.last], hashOf(stored)) || rec.GetOutcome() == nil {
+			v.found(e, rec.GetSeq(), "the record is below the edge of the history, and nothing keeps it as it is")
 		}
-		v.strays[v.last] = true
+		delete(v.strays, v.last)
 		return
 	}
 	v.follow(c, e, rec)
@@ -311,7 +312,7 @@ func (v *verifier) follow(c *chain, e persistence.EntityID, rec *recordpb.Record
 
 // heads compares the newest state of each entity with its newest record.
 func (v *verifier) heads() error {
-	heads := make(map[persistence.EntityID]bool, len(v.chains))
+	heads := make(map[persistence.EntityID]bool)
 	err := v.r.each(v.p, familyHead, func(key, value []byte) error {
 		e, _, err := parseEntity(key[3:])
 		if err != nil {
@@ -333,10 +334,15 @@ func (v *verifier) heads() error {
 	if err != nil {
 		return err
 	}
-	for e, c := range v.chains {
+	var headless []persistence.EntityID
+	for e := range v.chains {
 		if !heads[e] {
-			v.found(e, c.seq, "it has events and no head")
+			headless = append(headless, e)
 		}
+	}
+	slices.SortFunc(headless, func(a, b persistence.EntityID) int { return strings.Compare(a.String(), b.String()) })
+	for _, e := range headless {
+		v.found(e, v.chains[e].seq, "it has events and no head")
 	}
 	return nil
 }

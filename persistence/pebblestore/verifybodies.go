@@ -2,8 +2,11 @@ package pebblestore
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -160,8 +163,11 @@ func (c *bodyCheck) rest() error {
 	if err := c.it.Error(); err != nil {
 		return fmt.Errorf("walk the bodies: %w", classify(err))
 	}
-	for at, kept := range c.kept {
-		if !kept.met {
+	places := slices.SortedFunc(maps.Keys(c.kept), func(a, b bodyPlace) int {
+		return cmp.Or(cmp.Compare(a.position, b.position), cmp.Compare(a.index, b.index))
+	})
+	for _, at := range places {
+		if kept := c.kept[at]; !kept.met {
 			c.v.found(kept.entity, 0, "the body of part %q, at the edge of the history, is missing (body %d of position %d)",
 				kept.part, at.index, at.position)
 		}

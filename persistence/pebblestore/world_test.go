@@ -49,7 +49,7 @@ func small(o *pebble.Options) {
 	o.L0CompactionThreshold = 2
 	o.LBaseMaxBytes = 64 << 10
 	for i := range o.TargetFileSizes {
-		o.TargetFileSizes[i] = 16 << 10
+		o.TargetFileSizes[i] = 64 << 10
 	}
 }
 

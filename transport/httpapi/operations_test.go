@@ -191,7 +191,7 @@ func TestDocumentIDsInPaths(t *testing.T) {
 	} {
 		t.Run(id, func(t *testing.T) {
 			path := letters + "/documents/" + url.PathEscape(id)
-			s.ask("PUT", path, `{"value":1}`).is(200)
+			s.ask("PUT", path, `{"value":1}`).is(201)
 			got := s.ask("GET", path, "").is(200).member("document")
 			if want, _ := json.Marshal(id); !sameJSON(t, got, string(want)) {
 				t.Errorf("wrote %q, read %s", id, got)

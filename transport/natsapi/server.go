@@ -189,7 +189,10 @@ func (s *Server) open(r *transport.Request, req micro.Request) error {
 	if r.Op.Body != nil {
 		return nil
 	}
-	return params(r)
+	if err := params(r); err != nil {
+		return err
+	}
+	return transport.CheckParams(r)
 }
 
 // params reads the members of the body of an operation that has no body of its own.

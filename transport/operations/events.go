@@ -70,7 +70,7 @@ func (s *Service) collectionEventStream(ctx context.Context, r *transport.Reques
 		return err
 	}
 	if r.Header.LastEventID != "" {
-		if after, err = strconv.ParseUint(r.Header.LastEventID, 10, 64); err != nil {
+		if after, err = strconv.ParseUint(r.Header.LastEventID, 10, 53); err != nil {
 			return problem.At("header "+transport.HeaderLastEventID, "must be the id of an event: its seq")
 		}
 	}

@@ -135,7 +135,7 @@ func (s *Service) collectionDiff(_ context.Context, r *transport.Request, done r
 		done(nil, err)
 		return
 	}
-	c, _, err := cursorParam(r)
+	c, paged, err := cursorParam(r)
 	if err != nil {
 		done(nil, err)
 		return
@@ -149,10 +149,11 @@ func (s *Service) collectionDiff(_ context.Context, r *transport.Request, done r
 		if !toGiven {
 			to = head.version
 		}
-		if c.Version != 0 {
-			to = c.Version
+		var after *string
+		if paged {
+			to, after = c.Version, &c.After // the metadata has the empty id, and may be what the last page ended with
 		}
-		diff, err := s.diff(view, id, from, to, c.After)
+		diff, err := s.diff(view, id, from, to, after)
 		if err != nil {
 			return nil, err
 		}
@@ -160,7 +161,7 @@ func (s *Service) collectionDiff(_ context.Context, r *transport.Request, done r
 	})
 }
 
-func (s *Service) diff(view persistence.View, id persistence.EntityID, from, to uint64, after string) (*Diff, error) {
+func (s *Service) diff(view persistence.View, id persistence.EntityID, from, to uint64, after *string) (*Diff, error) {
 	old, err := at(view, id, from)
 	if err != nil {
 		return nil, err
@@ -177,7 +178,7 @@ func (s *Service) diff(view persistence.View, id persistence.EntityID, from, to 
 	var patch jsonvalue.Patch
 	size := 0
 	for i, part := range ids {
-		if after != "" && part <= after {
+		if after != nil && part <= *after {
 			continue
 		}
 		before, err := old.tree(part)
@@ -299,6 +300,7 @@ func readable(base string, c jsonvalue.Change) ReadableChange {
 type Blame struct {
 	Version   uint64                `json:"version" doc:"Newest version"`
 	Metadata  map[string]BlameEntry `json:"metadata" doc:"Who last wrote each top-level member"`
+	Whole     *BlameEntry           `json:"wholeMetadata,omitempty" doc:"Instead, if it has more than 1000 members"`
 	Documents map[string]BlameEntry `json:"documents" doc:"Who last wrote each document of this page"`
 	Next      string                `json:"next,omitempty" doc:"Cursor of the next page"`
 }
@@ -349,6 +351,9 @@ func blameOf(sh *shown, after string, limit int) (*Blame, error) {
 		info, err := infoOf(p)
 		if err != nil {
 			return nil, err
+		}
+		if len(info.GetBlame()) == 0 {
+			b.Whole = &BlameEntry{p.Version, persistence.TimeOf(info.GetTime()), info.GetPrincipal()}
 		}
 		for _, m := range info.GetBlame() {
 			b.Metadata[m.GetName()] = BlameEntry{m.GetVersion(), persistence.TimeOf(m.GetTime()), m.GetPrincipal()}

@@ -34,7 +34,7 @@ type Collection struct {
 	Created          time.Time                  `json:"created"`
 	Updated          time.Time                  `json:"updated"`
 	DocumentCount    uint64                     `json:"documentCount"`
-	Metadata         json.RawMessage            `json:"metadata" doc:"Absent if fields are chosen and none is of it"`
+	Metadata         json.RawMessage            `json:"metadata,omitempty" doc:"Absent if fields are chosen and none is of it"`
 	Documents        map[string]json.RawMessage `json:"documents,omitempty" doc:"Documents of this page by id"`
 	DocumentVersions map[string]uint64          `json:"documentVersions,omitempty" doc:"Version that last wrote each"`
 	Next             string                     `json:"next,omitempty" doc:"Cursor of the next page of documents"`
@@ -47,7 +47,6 @@ type Document struct {
 	Document string          `json:"document"`
 	Version  uint64          `json:"version" doc:"Version of the collection that last wrote the document"`
 	ETag     string          `json:"etag"`
-	Seq      uint64          `json:"seq" doc:"Number of the collection's newest event"`
 	Value    json.RawMessage `json:"value"`
 }
 
@@ -345,23 +344,24 @@ func (q *getQuery) choose(text []byte, tokens ...string) (chosen []byte, ok bool
 	return v.Text(), true, nil
 }
 
-// pageOf collects the documents of a page.
+// appendDocuments collects the documents of a page. A page is full when it has visited as many as a page may hold, also
+// if the chosen fields left most of them out.
 func (q *getQuery) appendDocuments(b []byte, s *Service, sh *shown) ([]byte, error) {
 	var versions []byte
 	var next string
-	size, n, last := 0, 0, ""
+	size, n, visited, last := 0, 0, 0, ""
 	b = append(b, `,"documents":{`...)
 	add := func(p persistence.Part) (full bool, err error) {
 		text, err := sh.view.Body(sh.id, p.Place)
 		if err != nil {
 			return false, err
 		}
-		if n > 0 && (n == s.Limits.PageMaxItems || size+len(text) > s.Limits.PageMaxBytes) {
+		if visited > 0 && (visited == s.Limits.PageMaxItems || size+len(text) > s.Limits.PageMaxBytes) {
 			next = cursor{After: last, Version: sh.version}.String()
 			return true, nil
 		}
 		text, ok, err := q.choose(text, "documents", p.ID)
-		last = p.ID
+		visited, last = visited+1, p.ID
 		if err != nil || !ok {
 			return false, err
 		}
@@ -443,8 +443,7 @@ func (s *Service) documentGet(_ context.Context, r *transport.Request, done repl
 		body = append(append(append(body, `{"provider":"`...), r.Provider...), `","id":"`...)
 		body = append(append(append(body, r.ID...), `","document":`...), jsonvalue.NewString(r.Inner).Text()...)
 		body = strconv.AppendUint(append(body, `,"version":`...), p.Version, 10)
-		body = append(strconv.AppendUint(append(body, `,"etag":"\"v`...), p.Version, 10), `\"","seq":`...)
-		body = append(strconv.AppendUint(body, sh.seq, 10), `,"value":`...)
+		body = append(strconv.AppendUint(append(body, `,"etag":"\"v`...), p.Version, 10), `\"","value":`...)
 		body = append(append(body, text...), '}')
 		return &transport.Reply{Status: http.StatusOK, Version: p.Version, Body: body}, nil
 	})

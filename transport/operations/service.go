@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"maps"
+	"mime"
 	"slices"
 
 	"concord/actors"
@@ -88,10 +89,13 @@ func digest(r *transport.Request) []byte {
 		h.Write(b)
 	}
 	for _, text := range []string{r.Op.Name, r.Provider, r.ID, r.Inner, r.Header.IfMatch, r.Header.IfNoneMatch,
-		r.Header.ContentType, r.Header.LockToken, r.Header.LockRelease} {
+		mediaType(r), r.Header.LockToken, r.Header.LockRelease} {
 		field([]byte(text))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Params)) {
+		if name == "dryRun" {
+			continue
+		}
 		field([]byte(name))
 		for _, v := range r.Params[name] {
 			field([]byte(v))
@@ -99,6 +103,15 @@ func digest(r *transport.Request) []byte {
 	}
 	field(r.Body)
 	return h.Sum(nil)
+}
+
+// mediaType is the type of the body without its parameters.
+func mediaType(r *transport.Request) string {
+	t, _, err := mime.ParseMediaType(r.Header.ContentType)
+	if err != nil || t == "" {
+		return typeJSON
+	}
+	return t
 }
 
 // read runs fn on a view of the store, and answers when all that the view showed of the entity is durable.

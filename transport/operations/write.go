@@ -28,6 +28,9 @@ func (s *Service) collectionPut(_ context.Context, r *transport.Request, done re
 }
 
 func decodePut(r *transport.Request) (*collection.Write, string, error) {
+	if len(r.Body) == 0 {
+		return nil, "", problem.At("", "a body is needed: {} for an empty collection")
+	}
 	e, err := openEnvelope(r.Body, "", append([]string{"format", "type", "metadata", "documents"}, commonNames...)...)
 	if err != nil {
 		return nil, "", err
@@ -111,6 +114,11 @@ func decodeJSONPatch(body []byte) (*collection.Write, error) {
 	moves, err := collection.ParseCrossPatch(patch)
 	if err != nil {
 		return nil, err
+	}
+	for _, part := range moves.Parts {
+		if part != collection.MetadataPart && !transport.ValidDocumentID(part) {
+			return nil, problem.At("", "the patch names the document %.300q: a document id is %s", part, transport.DocumentIDRule)
+		}
 	}
 	return &collection.Write{Moves: moves}, nil
 }
@@ -327,7 +335,7 @@ func decodeDocumentPut(e *envelope, r *transport.Request) (*collection.Write, st
 	if err := e.changeValue(&ch); err != nil {
 		return nil, "", err
 	}
-	w := &collection.Write{Policy: c.policy}
+	w := &collection.Write{Policy: c.policy, Single: true}
 	w.Base = c.base
 	if err := partPreconditions(r, &ch); err != nil {
 		return nil, "", err

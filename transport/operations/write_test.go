@@ -307,3 +307,50 @@ func TestFields(t *testing.T) {
 	}
 	b.refused(problem.Invalid, "collection.get", "c", "", param("fields", "title"))
 }
+
+// TestJSONPatchNamesValidDocuments: no way in stores a document under an id that is none.
+func TestJSONPatchNamesValidDocuments(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	_ = must[collection.Result](b, "collection.put", "c", `{}`)
+	for _, id := range []string{"..", ".", "a\\u0000b", "a\\nb", strings.Repeat("x", 5000)} {
+		b.refused(problem.Invalid, "collection.patch", "c", `[{"op":"add","path":"/documents/`+id+`","value":1}]`,
+			with("Content-Type", "application/json-patch+json"))
+	}
+}
+
+// TestDiffPages: a diff that ends a page with the metadata goes on behind it.
+func TestDiffPages(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	large := func(c string) string { return `"` + strings.Repeat(c, 300<<10) + `"` }
+	_ = must[collection.Result](b, "collection.put", "c", `{"metadata":{"m":1},"documents":{"a":1,"b":1}}`)
+	_ = must[collection.Result](b, "collection.put", "c", `{"metadata":{"m":`+large("x")+`}}`)
+	_ = must[collection.Result](b, "document.put", "c", `{"value":`+large("y")+`}`, inDocument("a"))
+	_ = must[collection.Result](b, "document.put", "c", `{"value":`+large("z")+`}`, inDocument("b"))
+	var paths []string
+	for next, pages := "", 0; pages == 0 || next != ""; pages++ {
+		if pages == 4 {
+			t.Fatal("it does not end")
+		}
+		options := []option{param("from", "1")}
+		if next != "" {
+			options = append(options, param("cursor", next))
+		}
+		d := must[Diff](b, "collection.diff", "c", "", options...)
+		for _, c := range d.Changes {
+			paths = append(paths, c.Path)
+		}
+		next = d.Next
+	}
+	if got := strings.Join(paths, " "); got != "/metadata/m /documents/a /documents/b" {
+		t.Fatal(got)
+	}
+}
+
+// TestBaseWithoutParts: a base from the future is stale, also where nothing is touched.
+func TestBaseWithoutParts(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	b.refused(problem.VersionConflict, "collection.put", "c", `{"baseVersion":5}`)
+	_ = must[collection.Result](b, "collection.put", "c", `{}`)
+	b.refused(problem.VersionConflict, "collection.put", "c", `{"baseVersion":5}`)
+	b.refused(problem.Invalid, "collection.put", "c", ``)
+}

@@ -82,17 +82,22 @@ func Clean(text string) string {
 	return b.String()
 }
 
+// CleanLines is Clean of each line.
+func CleanLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = Clean(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // Indented is JSON for people, its strings clean. What is no JSON stays as it is.
 func Indented(value []byte, prefix string) string {
 	var b bytes.Buffer
 	if err := json.Indent(&b, value, prefix, "  "); err != nil {
 		return Clean(string(value))
 	}
-	lines := strings.Split(b.String(), "\n")
-	for i, line := range lines {
-		lines[i] = Clean(line)
-	}
-	return strings.Join(lines, "\n")
+	return CleanLines(b.String())
 }
 
 // Compact is JSON in one line of at most so many runes.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"concord/actors/problem"
 	"concord/transport/client"
@@ -73,12 +74,16 @@ func aboutContent(code problem.Code) bool {
 	return false
 }
 
+// reasonOf says what is wrong: place by place where the refusal names places.
 func reasonOf(p *client.Problem) string {
-	text := p.Detail
-	for _, e := range p.Errors {
-		text += "; " + e.Path + ": " + e.Message
+	if len(p.Errors) == 0 {
+		return p.Detail
 	}
-	return text
+	texts := make([]string, len(p.Errors))
+	for i, e := range p.Errors {
+		texts[i] = e.Path + ": " + e.Message
+	}
+	return strings.Join(texts, "; ")
 }
 
 // submit makes one version of the batch: by creating the collection, or by a patch of one that is there. A repeat, also
