@@ -59,11 +59,7 @@ func (b Behavior) stateAt(encoded entity.Encoded, version uint64) (State, error)
 	if !ok {
 		return State{Deleted: true}, nil
 	}
-	then := saved.After
-	if saved.Created {
-		then.Born = version
-	}
-	return then, nil
+	return b.Evolve(State{}, saved, entity.Stamp{Version: version}), nil
 }
 
 // showing is what tells two states apart whose changed parts are equal: parts that nobody has written since may be

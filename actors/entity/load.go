@@ -101,7 +101,8 @@ func (s *Shell[S, C, E]) partsSince(f *Facts, version uint64) error {
 			return fmt.Errorf("versions since %d: %w", version, err)
 		}
 		if rec.GetVersion() <= version {
-			f.then = Encoded{Type: rec.GetType(), Payload: rec.GetPayload(), Content: true}
+			f.then = encodedOf(rec)
+			f.then.Content = true
 			break
 		}
 		for _, p := range rec.GetParts() {

@@ -39,11 +39,8 @@ func Rebuild[S, C, E any](b Behavior[S, C, E], head persistence.Head, rec *recor
 	if err != nil {
 		return head, persistence.Projection{}, fmt.Errorf("%w: state: %w", persistence.ErrCorrupt, err)
 	}
-	encoded := Encoded{Type: rec.GetType(), Payload: rec.GetPayload(), Content: rec.GetVersion() > head.Version}
-	for _, p := range rec.GetParts() {
-		encoded.Parts = append(encoded.Parts, Content{
-			ID: p.GetId(), Removed: p.GetRemoved(), Hash: p.GetHash(), Size: int(p.GetSize())})
-	}
+	encoded := encodedOf(rec)
+	encoded.Content = rec.GetVersion() > head.Version
 	e, err := b.DecodeEvent(encoded)
 	if err != nil {
 		return head, persistence.Projection{}, fmt.Errorf("%w: event: %w", persistence.ErrCorrupt, err)
@@ -55,6 +52,16 @@ func Rebuild[S, C, E any](b Behavior[S, C, E], head persistence.Head, rec *recor
 		State: b.EncodeState(b.Evolve(before, e, at))}
 	p.Head = marshalHead(after, after.State)
 	return after, p, nil
+}
+
+// encodedOf is a stored event as its kind reads it: its facts, without the contents.
+func encodedOf(rec *recordpb.Record) Encoded {
+	encoded := Encoded{Type: rec.GetType(), Payload: rec.GetPayload()}
+	for _, p := range rec.GetParts() {
+		encoded.Parts = append(encoded.Parts, Content{
+			ID: p.GetId(), Removed: p.GetRemoved(), Hash: p.GetHash(), Size: int(p.GetSize())})
+	}
+	return encoded
 }
 
 func marshalHead(h persistence.Head, state []byte) []byte {
