@@ -44,7 +44,7 @@ type Saved struct {
 	After      State            // without Version, DocumentsVersion, Born and Created where those are the event's own
 	Created    bool
 	Documented bool           // a document was written or removed
-	Described  bool           // the metadata was written
+	Described  bool           // the metadata was written, not removed: only a revert removes it, and After says so then
 	Blame      []MemberChange // of the metadata, if it was written
 	RevertedTo uint64
 }
@@ -53,7 +53,7 @@ type Saved struct {
 func (e *Saved) note() {
 	for i := range e.Parts {
 		e.Documented = e.Documented || e.Parts[i].ID != MetadataPart
-		e.Described = e.Described || e.Parts[i].ID == MetadataPart
+		e.Described = e.Described || e.Parts[i].ID == MetadataPart && !e.Parts[i].Removed
 	}
 }
 
