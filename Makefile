@@ -42,7 +42,7 @@ lint: $(LINT) ## Style, import directions, purity; then that each import rule ca
 
 .PHONY: test
 test: build ## All tests but those of the faults
-	CONCORD_BIN=$(CURDIR)/$(BIN) go test -shuffle=on $$(go list ./... | grep -v internal/faults)
+	go test -shuffle=on $$(go list ./... | grep -v internal/faults)
 
 .PHONY: race
 race: ## The packages with goroutines of their own, under the race detector
@@ -74,8 +74,10 @@ bench: build ## The speed table of docs/BENCHMARKS.md, side by side with the con
 	./deploy/bench.sh $(BIN)
 
 .PHONY: docs
-docs: build ## Write docs/WIRE.md, the API as the code has it
-	go run ./internal/wiredoc > docs/WIRE.md
+docs: ## Write docs/WIRE.md and the README's table, as the code has them
+	go run ./internal/docs wire > docs/WIRE.md
+	sed -i '/^## Settings and bounds/,$$!b;/^| setting/,$$d' README.md
+	go run ./internal/docs bounds >> README.md
 
 .PHONY: clean
 clean: ## Remove what was built

@@ -178,9 +178,9 @@ func (ch *Change) check(p *newPart, s State) error {
 	case ch.IfNoneMatch && p.old.Exists:
 		return problem.New(problem.PreconditionFailed, "the document exists, since version %d", p.old.Version).
 			With("currentVersion", p.old.Version)
-	case ch.IfExists && !p.old.Exists:
+	case (ch.IfExists || len(ch.IfMatch) > 0) && !p.old.Exists:
 		return problem.New(problem.PreconditionFailed, "there is no such document")
-	case len(ch.IfMatch) > 0 && (!p.old.Exists || !slices.ContainsFunc(ch.IfMatch, unchangedSince)):
+	case len(ch.IfMatch) > 0 && !slices.ContainsFunc(ch.IfMatch, unchangedSince):
 		return problem.New(problem.PreconditionFailed, "the document changed at version %d", p.old.Version).
 			With("currentVersion", p.old.Version)
 	}

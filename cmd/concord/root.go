@@ -123,14 +123,18 @@ One program is the server and everything that talks to it.`,
 	return root
 }
 
+// suggestMaxEdits is how far a command may be from what was typed to be suggested.
+const suggestMaxEdits = 2
+
 // group is the argument check of a command that only has commands below it.
 func group(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
 	text := fmt.Sprintf("there is no command %q of %q", args[0], cmd.CommandPath())
+	cmd.SuggestionsMinimumDistance = suggestMaxEdits
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		text += fmt.Sprintf(": did you mean %q?", near[0])
+		text += fmt.Sprintf(": did you mean %s?", strings.Join(near, " or "))
 	}
 	return usagef("%s\n  see `%s --help`", text, cmd.CommandPath())
 }

@@ -85,7 +85,7 @@ func (a *app) runServe(ctx context.Context, c *config.Config, acceptDataLoss boo
 		return err
 	}
 	at := child.Addresses{NATS: n.NATSAddress(), HTTP: n.HTTPAddress()}
-	log.Info().Str("version", version).Str("data", c.Data).Str("nats", at.NATS).Str("http", at.HTTP).Msg("ready")
+	log.Info().Str("version", version).Int("pid", os.Getpid()).Str("data", c.Data).Str("nats", at.NATS).Str("http", at.HTTP).Msg("ready")
 	if err = writeReady(c.ReadyFile, at); err == nil {
 		a.welcome(c, at)
 		<-ctx.Done()

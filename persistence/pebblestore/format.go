@@ -25,11 +25,7 @@ func checkFormat(db *pebble.DB, want Format) (Format, error) {
 	key := storeKey(familyFormat, "")
 	stored, closer, err := db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
-		text, err := json.Marshal(want)
-		if err != nil {
-			return Format{}, fmt.Errorf("encode the store's format: %w", err)
-		}
-		return want, db.Set(key, text, pebble.Sync)
+		return makeFormat(db, want)
 	}
 	if err != nil {
 		return Format{}, fmt.Errorf("read the store's format: %w", err)
@@ -43,6 +39,8 @@ func checkFormat(db *pebble.DB, want Format) (Format, error) {
 		return Format{}, fmt.Errorf("%w: format record: %w", persistence.ErrCorrupt, err)
 	}
 	switch {
+	case have.Partitions < 1 || have.Partitions > partitionsMax:
+		return Format{}, fmt.Errorf("%w: format record with %d partitions", persistence.ErrCorrupt, have.Partitions)
 	case have.Version > formatVersion:
 		return Format{}, fmt.Errorf("the store has format %d, this program reads up to %d: use a newer one",
 			have.Version, formatVersion)
@@ -51,4 +49,27 @@ func checkFormat(db *pebble.DB, want Format) (Format, error) {
 			"a store is made", have.Partitions, want.Partitions)
 	}
 	return have, nil
+}
+
+// makeFormat writes the format of a store that has none yet. One that has groups has lost it.
+func makeFormat(db *pebble.DB, want Format) (Format, error) {
+	_, closer, err := db.Get(storeKey(familyGroup, ""))
+	if err == nil {
+		err = fmt.Errorf("%w: the format record is missing", persistence.ErrCorrupt)
+		return Format{}, errors.Join(err, closer.Close())
+	}
+	if !errors.Is(err, pebble.ErrNotFound) {
+		return Format{}, fmt.Errorf("read the number of the newest group: %w", err)
+	}
+	if want.Partitions == 0 {
+		want.Partitions = DefaultPartitions
+	}
+	text, err := json.Marshal(want)
+	if err != nil {
+		return Format{}, fmt.Errorf("encode the store's format: %w", err)
+	}
+	if err := db.Set(storeKey(familyFormat, ""), text, pebble.Sync); err != nil {
+		return Format{}, fmt.Errorf("write the store's format: %w", err)
+	}
+	return want, nil
 }

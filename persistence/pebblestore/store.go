@@ -10,8 +10,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -50,6 +52,9 @@ const (
 	DefaultCacheBytes = 128 << 20
 )
 
+// diskSlowAfter is how long an operation of the disk may take before an operator is warned.
+const diskSlowAfter = 5 * time.Second
+
 // partitionsMax keeps partition numbers away from the store's own.
 const partitionsMax = 1 << 14
 
@@ -61,6 +66,10 @@ type Store struct {
 	lock    *pebble.Lock
 	mark    *highWater
 	format  Format
+
+	disk      *guardFS // what Pebble sees of the disk
+	armed     atomic.Bool
+	slowCheck io.Closer // of the operating system's disk; nil for any other
 
 	last  []atomic.Uint64 // newest position, by partition
 	group uint64          // of Append alone
@@ -89,7 +98,8 @@ var ErrInUse = errors.New("the data directory is in use by another process")
 // Open opens the store in dir, or makes it. It refuses a directory that another process uses, a format or partition
 // count that does not fit, and a log that ends before what was once durable.
 func Open(dir string, o Options) (*Store, error) {
-	if o.FS == nil {
+	ofSystem := o.FS == nil
+	if ofSystem {
 		o.FS = vfs.Default
 	}
 	if o.CacheBytes == 0 {
@@ -106,15 +116,28 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrInUse, dir, err)
 	}
 	s := &Store{options: o, dir: dir, lock: lock}
-	if err := s.open(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the store %s: %w", dir, err), lock.Close())
+	s.disk = &guardFS{FS: o.FS, armed: &s.armed, fatal: logger{s}.Fatalf}
+	if ofSystem {
+		s.disk.FS, s.slowCheck = vfs.WithDiskHealthChecks(o.FS, diskSlowAfter, nil,
+			func(i vfs.DiskSlowInfo) { s.warn("disk is slow: " + i.String()) })
 	}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the store %s: %w", dir, err), s.release())
+	}
+	s.armed.Store(true)
 	return s, nil
 }
 
+// release gives up what Open took before Pebble's files.
+func (s *Store) release() error {
+	if s.slowCheck == nil {
+		return s.lock.Close()
+	}
+	return errors.Join(s.lock.Close(), s.slowCheck.Close())
+}
+
 func (s *Store) open() (err error) {
-	fresh, err := s.create()
-	if err != nil {
+	if err := s.create(); err != nil {
 		return err
 	}
 	db, err := pebble.Open(s.dir, s.pebbleOptions())
@@ -127,9 +150,6 @@ func (s *Store) open() (err error) {
 		}
 	}()
 	want := Format{Version: formatVersion, Partitions: s.options.Partitions, ID: s.options.ID}
-	if fresh && want.Partitions == 0 {
-		want.Partitions = DefaultPartitions
-	}
 	if s.format, err = checkFormat(db, want); err != nil {
 		return err
 	}
@@ -140,28 +160,28 @@ func (s *Store) open() (err error) {
 	return s.checkMark()
 }
 
-// create makes Pebble's files in the newest format if there are none yet, and closes them again.
-func (s *Store) create() (fresh bool, err error) {
+// create makes Pebble's files in the newest format if there are none yet, and closes them again. It also finishes what a
+// crash has left of such a beginning.
+func (s *Store) create() error {
 	desc, err := pebble.Peek(s.dir, s.options.FS)
-	if err != nil {
-		return false, fmt.Errorf("look for a store: %w", err)
-	}
-	if desc.Exists {
-		return false, nil
-	}
-	if s.options.ReadOnly {
-		return false, persistence.ErrNotFound
+	switch {
+	case err != nil:
+		return fmt.Errorf("look for a store: %w", err)
+	case desc.Exists && (desc.FormatMajorVersion >= pebble.FormatNewest || s.options.ReadOnly):
+		return nil
+	case s.options.ReadOnly:
+		return persistence.ErrNotFound
 	}
 	db, err := pebble.Open(s.dir, s.pebbleOptions())
 	if err != nil {
-		return false, fmt.Errorf("make the store: %w", err)
+		return fmt.Errorf("make the store: %w", classify(err))
 	}
-	return true, db.Close()
+	return db.Close()
 }
 
 func (s *Store) pebbleOptions() *pebble.Options {
 	o := &pebble.Options{
-		FS: s.options.FS, Lock: s.lock, ReadOnly: s.options.ReadOnly,
+		FS: s.disk, Lock: s.lock, ReadOnly: s.options.ReadOnly,
 		FormatMajorVersion:    pebble.FormatNewest,
 		CacheSize:             s.options.CacheBytes,
 		MemTableSize:          32 << 20,
@@ -177,7 +197,6 @@ func (s *Store) pebbleOptions() *pebble.Options {
 				s.fail(fmt.Errorf("%w: %s: %w", persistence.ErrCorrupt, i.Path, i.Details))
 			},
 			BackgroundError: func(err error) { s.warn("store background work: " + err.Error()) },
-			DiskSlow:        func(i pebble.DiskSlowInfo) { s.warn("disk is slow: " + i.String()) },
 			WriteStallBegin: func(i pebble.WriteStallBeginInfo) { s.warn("writes stall: " + i.Reason) },
 		},
 	}
@@ -294,6 +313,7 @@ func (s *Store) warn(text string) {
 
 // Close writes the high-water mark and closes the files. Nothing may be in use.
 func (s *Store) Close() error {
+	s.armed.Store(false) // from here on an error is an error
 	var errs []error
 	if err := s.db().Close(); err != nil {
 		errs = append(errs, fmt.Errorf("close the store: %w", err))
@@ -301,7 +321,7 @@ func (s *Store) Close() error {
 	if s.mark != nil {
 		errs = append(errs, s.mark.close())
 	}
-	return errors.Join(append(errs, s.lock.Close())...)
+	return errors.Join(append(errs, s.release())...)
 }
 
 // classify marks Pebble's corruption errors as the contract's.

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
 	"concord/cmd/concord/internal/child"
@@ -38,6 +39,7 @@ type Concord struct {
 	Keys     bool     // every update has an idempotency key, as our client gives it
 	Provider string   // empty: DefaultProvider
 	Args     []string // further flags of its own server
+	Env      []string // further variables of its own server
 
 	server *child.Server
 }
@@ -62,7 +64,7 @@ func (c *Concord) Start(ctx context.Context, dir string) (err error) {
 	}
 	args := append([]string{"serve", "--data", data, "--nats", "127.0.0.1:0", "--http", "127.0.0.1:0", "--log-level", "warn",
 		"--set", "store.reserve=0"}, c.Args...)
-	c.server, err = child.Start(ctx, child.Options{Args: args, Dir: dir})
+	c.server, err = child.Start(ctx, child.Options{Args: args, Dir: dir, Env: c.Env})
 	return err
 }
 
@@ -111,7 +113,6 @@ func (c *Concord) connect(i int) (*connection, error) {
 type connection struct {
 	nc                     *nats.Conn
 	keys                   bool
-	count                  uint64
 	put, get, create, show string // subjects, without the collection
 	body                   []byte
 }
@@ -130,8 +131,7 @@ func (c *connection) write(ctx context.Context, id, document string, payload []b
 	c.body = append(append(c.body, payload...), '}')
 	msg := &nats.Msg{Subject: c.put + id, Data: c.body, Header: header}
 	if c.keys {
-		c.count++
-		msg.Header = nats.Header{transport.HeaderIdempotencyKey: []string{nats.NewInbox()}}
+		msg.Header = nats.Header{transport.HeaderIdempotencyKey: []string{uuid.Must(uuid.NewV7()).String()}}
 	}
 	_, err := c.ask(ctx, msg)
 	return err

@@ -33,31 +33,50 @@ func (c *Concord) Preload(ctx context.Context, keys int, payload []byte) error {
 
 // all does n things over several connections, many at a time.
 func (c *Concord) all(ctx context.Context, n int, do func(ctx context.Context, conn *connection, i int) error) error {
+	conns, closeAll, err := c.connections(preloadConnections)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
 	var next atomic.Int64
 	workers, ctx := errgroup.WithContext(ctx)
-	for i := range preloadConnections {
-		first, err := c.connect(i)
-		if err != nil {
-			return err
-		}
-		defer first.nc.Close()
-		for range preloadPerConn {
-			conn := *first // one connection, but buffers of its own
-			conn.body = nil
-			workers.Go(func() error {
-				for {
-					i := int(next.Add(1)) - 1
-					if i >= n {
-						return nil
-					}
-					if err := do(ctx, &conn, i); err != nil {
-						return err
-					}
-				}
-			})
-		}
+	for i := range preloadConnections * preloadPerConn {
+		conn := *conns[i%preloadConnections] // shared, but for the buffer
+		conn.body = nil
+		workers.Go(func() error { return each(ctx, &next, n, &conn, do) })
 	}
 	return workers.Wait()
+}
+
+// each does what is left of n things, one after the other.
+func each(ctx context.Context, next *atomic.Int64, n int, conn *connection, do func(context.Context, *connection, int) error) error {
+	for {
+		i := int(next.Add(1)) - 1
+		if i >= n {
+			return nil
+		}
+		if err := do(ctx, conn, i); err != nil {
+			return err
+		}
+	}
+}
+
+// connections opens n connections.
+func (c *Concord) connections(n int) (conns []*connection, closeAll func(), err error) {
+	closeAll = func() {
+		for _, conn := range conns {
+			conn.nc.Close()
+		}
+	}
+	for i := range n {
+		conn, err := c.connect(i)
+		if err != nil {
+			closeAll()
+			return nil, nil, err
+		}
+		conns = append(conns, conn)
+	}
+	return conns, closeAll, nil
 }
 
 // documents makes a collection of so many documents, named by their numbers.
@@ -129,31 +148,17 @@ func versionIn(text []byte) (int64, error) {
 
 // timed does n operations by so many clients and returns how long that took.
 func (c *Concord) timed(ctx context.Context, clients, n int, do func(ctx context.Context, conn *connection, i int) error) (time.Duration, error) {
-	conns := make([]*connection, clients)
-	for i := range conns {
-		conn, err := c.connect(i)
-		if err != nil {
-			return 0, err
-		}
-		defer conn.nc.Close()
-		conns[i] = conn
+	conns, closeAll, err := c.connections(clients)
+	if err != nil {
+		return 0, err
 	}
+	defer closeAll()
 	var next atomic.Int64
 	workers, ctx := errgroup.WithContext(ctx)
 	begin := time.Now()
 	for _, conn := range conns {
-		workers.Go(func() error {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return nil
-				}
-				if err := do(ctx, conn, i); err != nil {
-					return err
-				}
-			}
-		})
+		workers.Go(func() error { return each(ctx, &next, n, conn, do) })
 	}
-	err := workers.Wait()
+	err = workers.Wait()
 	return time.Since(begin), err
 }
