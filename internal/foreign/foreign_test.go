@@ -84,7 +84,8 @@ func TestRealRecords(t *testing.T) {
 	t.Logf("%s", run(t, ".", bin, "--server", n.NATSAddress(), "import", file, "--into", "jazz", "--per-collection", "50",
 		"--format", "jsonl", "--value-member", "record"))
 	exported := filepath.Join(t.TempDir(), "out.jsonl")
-	run(t, ".", bin, "--server", n.NATSAddress(), "export", "--format", "jsonl", "--out", exported)
+	run(t, ".", bin, "--server", n.NATSAddress(), "export", exported, "--format", "jsonl",
+		"--starting-with", "jazz", "--value-member", "record")
 	compareExport(t, file, exported)
 	t.Run("JavaScript", func(t *testing.T) { javaScript(t, n, file) })
 }

@@ -16,7 +16,7 @@ import (
 
 // decode fills a line from a record of the family.
 func (d *dumper) decode(line *DumpLine, f family, key, value []byte) error {
-	entity, _, rest := entityOfKey(key)
+	entity, rest := entityOfKey(key)
 	if f.entity > 0 && entity == "" {
 		return fmt.Errorf("%w: key without its entity", persistence.ErrCorrupt)
 	}

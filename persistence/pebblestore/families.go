@@ -3,7 +3,6 @@ package pebblestore
 import (
 	"fmt"
 
-	"concord/persistence"
 )
 
 // family describes a family of records to those who look at the store from outside.
@@ -54,14 +53,14 @@ func familyName(letter byte) string {
 }
 
 // entityOfKey is the entity that a key names, and what follows it; empty if it names none.
-func entityOfKey(key []byte) (entity string, id persistence.EntityID, rest []byte) {
+func entityOfKey(key []byte) (entity string, rest []byte) {
 	f, ok := familyOf(key[2])
 	if !ok || f.entity == 0 || len(key) < f.entity {
-		return "", persistence.EntityID{}, nil
+		return "", nil
 	}
 	id, rest, err := parseEntity(key[f.entity:])
 	if err != nil {
-		return "", persistence.EntityID{}, nil
+		return "", nil
 	}
-	return id.String(), id, rest
+	return id.String(), rest
 }

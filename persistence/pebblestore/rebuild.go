@@ -199,7 +199,7 @@ func (d *Differences) add(key []byte, what string) {
 	if len(d.First) == differencesMax {
 		return
 	}
-	e, _, _ := entityOfKey(key)
+	e, _ := entityOfKey(key)
 	text := fmt.Sprintf("%q", key)
 	d.First = append(d.First, Difference{
 		Partition: persistence.Partition(binary.BigEndian.Uint16(key)), Family: familyName(key[2]),

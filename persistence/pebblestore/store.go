@@ -167,10 +167,15 @@ func (s *Store) create() error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("look for a store: %w", err)
-	case desc.Exists && (desc.FormatMajorVersion >= pebble.FormatNewest || s.options.ReadOnly):
-		return nil
-	case s.options.ReadOnly:
+	case s.options.ReadOnly && !desc.Exists:
 		return persistence.ErrNotFound
+	case desc.Exists:
+		if err := checkManifest(s.options.FS, desc.ManifestFilename); err != nil {
+			return err
+		}
+		if desc.FormatMajorVersion >= pebble.FormatNewest || s.options.ReadOnly {
+			return nil
+		}
 	}
 	db, err := pebble.Open(s.dir, s.pebbleOptions())
 	if err != nil {

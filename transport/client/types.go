@@ -11,7 +11,7 @@ import (
 	"concord/transport/operations"
 )
 
-// The answers are those of the table, by their own types, so that there is one truth about them.
+// Collection and the others are the answers of the table, by their own types, so that there is one truth about them.
 type (
 	Collection     = operations.Collection
 	CollectionPage = operations.CollectionPage
