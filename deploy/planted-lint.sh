@@ -7,7 +7,7 @@ trap 'rm -rf "$copy"' EXIT
 git ls-files | tar -cf - -T - | tar -xf - -C "$copy"
 plant() { # folder, import, rule
   local package
-  package=$(grep -hm1 '^package ' "$copy/$1"/*.go | awk '{print $2}')
+  package=$(awk '/^package /{print $2; exit}' "$copy/$1"/*.go)
   printf '// Package %s has a planted violation.\npackage %s\n\nimport _ "%s"\n' "$package" "$package" "$2" >"$copy/$1/planted_violation.go"
   wanted+=("$1 $3")
 }

@@ -2,7 +2,6 @@ package pebblestore
 
 import (
 	"fmt"
-
 )
 
 // family describes a family of records to those who look at the store from outside.
