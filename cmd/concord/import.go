@@ -74,6 +74,10 @@ func must(err error) {
 }
 
 func (a *app) runImport(ctx context.Context, path string, in importInput) error {
+	im := &transfer.Import{Into: in.into, PerCollection: in.perCollection, Clients: in.clients, Reason: in.reason}
+	if err := im.Check(); err != nil {
+		return usageError{err}
+	}
 	source, err := a.openSource(path)
 	if err != nil {
 		return err
@@ -93,7 +97,8 @@ func (a *app) runImport(ctx context.Context, path string, in importInput) error 
 	}
 	progress := show.NewProgress(a.errs, "import", "records", source.size)
 	source.read = progress.Read
-	totals, err := a.importFrom(ctx, reader, format, in, failures, progress)
+	im.Format, im.Failed, im.Moved = collectionFormat(format), failures.add, progress.Done
+	totals, err := a.importFrom(ctx, im, reader)
 	progress.End()
 	if closeErr := failures.close(); err == nil {
 		err = closeErr
@@ -101,18 +106,22 @@ func (a *app) runImport(ctx context.Context, path string, in importInput) error 
 	return a.transferred("imported", totals, failures, err)
 }
 
-func (a *app) importFrom(ctx context.Context, reader records.Reader, format records.Format, in importInput, failures *failures, p *show.Progress) (transfer.Totals, error) {
+// collectionFormat is the format of collections for records of a file.
+func collectionFormat(f records.Format) string {
+	if f == records.JSONL {
+		return collection.FormatJSON
+	}
+	return collection.FormatMARC
+}
+
+func (a *app) importFrom(ctx context.Context, im *transfer.Import, from records.Reader) (transfer.Totals, error) {
 	c, err := a.connect()
 	if err != nil {
 		return transfer.Totals{}, err
 	}
 	defer c.Close()
-	im := &transfer.Import{Client: c, Into: in.into, PerCollection: in.perCollection, Clients: in.clients, Reason: in.reason,
-		Format: collection.FormatJSON, Failed: failures.add, Moved: p.Done}
-	if format != records.JSONL {
-		im.Format = collection.FormatMARC
-	}
-	return im.Run(ctx, reader)
+	im.Client = c
+	return im.Run(ctx, from)
 }
 
 // transferred tells how an import or export ended.

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"concord/cmd/concord/internal/child"
+	"concord/transport/client"
 )
 
 // The scripts run the program itself: this test binary, called by the name of a command.
@@ -46,7 +47,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": ready, "until": until, "crash": crash, "address": address,
+			"ready": ready, "until": until, "send": send, "address": address, "some": some,
 		},
 		RequireExplicitExec: true,
 	})
@@ -79,6 +80,17 @@ func address(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], strings.TrimPrefix(ts.Getenv("CONCORD_SERVER"), "nats://"))
 }
 
+// some waits until a collection exists.
+func some(ts *testscript.TestScript, _ bool, args []string) {
+	c, err := client.Connect(ts.Getenv("CONCORD_SERVER"), client.Options{})
+	ts.Check(err)
+	defer c.Close()
+	poll(ts, args[0], func() bool {
+		_, err := c.CollectionGet(context.Background(), args[0], client.WithoutDocuments())
+		return err == nil
+	})
+}
+
 // until waits until a file has a match of a pattern; with ! until it is gone.
 func until(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
@@ -94,15 +106,16 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 
 var readyLine = regexp.MustCompile(`"pid":([0-9]+).*"message":"ready"`)
 
-// crash kills the server whose log has the last line that says ready.
-func crash(ts *testscript.TestScript, _ bool, args []string) {
-	text, err := os.ReadFile(ts.MkAbs(args[0]))
+// send sends a signal to the server whose log has the last line that says ready.
+func send(ts *testscript.TestScript, _ bool, args []string) {
+	signals := map[string]syscall.Signal{"KILL": syscall.SIGKILL, "TERM": syscall.SIGTERM}
+	text, err := os.ReadFile(ts.MkAbs(args[1]))
 	ts.Check(err)
 	lines := readyLine.FindAllSubmatch(text, -1)
 	if len(lines) == 0 {
-		ts.Fatalf("no server is ready in %s", filepath.Base(args[0]))
+		ts.Fatalf("no server is ready in %s", args[1])
 	}
 	pid, err := strconv.Atoi(string(lines[len(lines)-1][1]))
 	ts.Check(err)
-	ts.Check(syscall.Kill(pid, syscall.SIGKILL))
+	ts.Check(syscall.Kill(pid, signals[args[0]]))
 }

@@ -223,7 +223,9 @@ func (a *app) openStore(flags *config.Flags, o pebblestore.Options) (*pebblestor
 	o.Warn, o.CacheBytes = a.warn, c.Store.CacheBytes
 	o.Fatal = func(err error) {
 		a.report(err)
-		os.Exit(exitStorage)
+		if !o.ReadOnly { // who only reads goes on: damage is what a verification looks for
+			os.Exit(exitStorage)
+		}
 	}
 	s, err := pebblestore.Open(c.StoreDir(), o)
 	if errors.Is(err, pebblestore.ErrInUse) {

@@ -192,6 +192,10 @@ func (a *app) settle(cmd *cobra.Command) (err error) {
 	if a.global.timeout <= 0 {
 		return usagef("--timeout must be above 0")
 	}
+	// Cobra looks at these after this function, and then they would be no mistakes of the command line.
+	if err := errors.Join(cmd.ValidateRequiredFlags(), cmd.ValidateFlagGroups()); err != nil {
+		return usagef("%w\n  see `%s --help`", err, cmd.CommandPath())
+	}
 	return nil
 }
 

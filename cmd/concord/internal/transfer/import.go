@@ -89,7 +89,7 @@ type Totals struct {
 // the same run again does what is left: each batch has an idempotency key made of its rows and contents, and contents
 // that are there already make no version.
 func (im *Import) Run(ctx context.Context, from records.Reader) (Totals, error) {
-	if err := im.check(); err != nil {
+	if err := im.Check(); err != nil {
 		return Totals{}, err
 	}
 	r := &importRun{Import: im}
@@ -110,7 +110,8 @@ func (im *Import) Run(ctx context.Context, from records.Reader) (Totals, error) 
 	return r.totals, err
 }
 
-func (im *Import) check() error {
+// Check says what is wrong with the fields, if something is.
+func (im *Import) Check() error {
 	switch {
 	case im.PerCollection < 0 || im.PerCollection > versionMaxRows:
 		return fmt.Errorf("a collection takes 1 to %d records, or 0 for all in one", versionMaxRows)
