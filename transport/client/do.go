@@ -104,21 +104,29 @@ const (
 	lost                 // no answer: it may have taken effect
 )
 
+// final are errors of the connection that the same request would meet again.
+var final = []error{nats.ErrConnectionClosed, nats.ErrMaxPayload, nats.ErrBadSubject, nats.ErrInvalidMsg, nats.ErrBadHeaderMsg,
+	nats.ErrHeadersNotSupported, nats.ErrAuthorization, nats.ErrPermissionViolation}
+
 func fateOf(err error) fate {
+	_, isProblem := errors.AsType[*Problem](err)
 	switch {
 	case IsCode(err, problem.Overloaded, problem.Unavailable):
 		return notTaken
 	case IsCode(err, problem.Deadline):
 		// The deadline is the attempt's own: it is its timeout, as the service saw it.
 		return notTaken
+	case isProblem:
+		return refused
 	case errors.Is(err, nats.ErrNoResponders), errors.Is(err, nats.ErrReconnectBufExceeded):
 		return notTaken
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, errLinkLost),
-		errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrTimeout):
-		return lost
-	default:
-		return refused
 	}
+	for _, f := range final {
+		if errors.Is(err, f) {
+			return refused
+		}
+	}
+	return lost // a timeout, a lost connection, a broken pipe: nobody knows
 }
 
 func retryAfter(err error) time.Duration {

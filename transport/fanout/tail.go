@@ -36,17 +36,18 @@ type Config struct {
 
 // Bounds of the tail.
 const (
-	batchMaxMessages = 500
+	batchMaxMessages = 1000 // as many as JetStream takes in one atomic batch (ADR-50)
 	batchMaxBytes    = 1 << 20
 	ackTimeout       = 5 * time.Second
 	retryMin         = 50 * time.Millisecond
 	retryMax         = 2 * time.Second
 	checkEvery       = 5 * time.Second
 	saveEvery        = 200 * time.Millisecond
-	// gatherFor is how long a batch that is not full lets events gather before the next: an atomic batch has a fixed
-	// cost in JetStream, of milliseconds on one node.
-	gatherFor = 15 * time.Millisecond
-	safeEvery = 60 * time.Second // how long JetStream may take to sync what it has acknowledged
+	// After a batch, events may gather for so long for each event that it had: an atomic batch has a fixed cost in
+	// JetStream, of milliseconds on one node, and a busy service shall pay it seldom.
+	gatherPerEvent = 200 * time.Microsecond
+	gatherMax      = 40 * time.Millisecond
+	safeEvery      = 60 * time.Second // how long JetStream may take to sync what it has acknowledged
 )
 
 // Store is the log and the cursors.
@@ -90,6 +91,7 @@ type Tail struct {
 	checked  time.Time
 	inflight int  // events published since the cursor was saved
 	full     bool // the last batch was
+	last     int  // how many events it had
 }
 
 // New makes a tail. Everything that is in the log now counts as durable.
@@ -157,7 +159,7 @@ func (t *Tail) Run(ctx context.Context) error {
 		case progress:
 			retry = retryMin
 			if !t.full {
-				pause(ctx, gatherFor)
+				pause(ctx, min(time.Duration(t.last)*gatherPerEvent, gatherMax))
 			}
 		default:
 			t.idle(ctx)
@@ -217,7 +219,7 @@ func (t *Tail) step(ctx context.Context) (progress bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	t.full = b.full()
+	t.full, t.last = b.full(), len(b.events)
 	if len(b.events) > 0 {
 		t.oldest.Store(b.oldest.UnixMicro())
 		if err := t.publish(ctx, b); err != nil {
