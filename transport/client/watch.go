@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"concord/actors/problem"
 	"concord/transport"
 )
 
@@ -131,8 +132,8 @@ func (w *watch) page(ctx context.Context) (more bool, err error) {
 
 // passes says whether the error may be gone after a while.
 func passes(err error) bool {
-	f := fateOf(err)
-	return errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrClosed) || f == lost || f == notTaken
+	return errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrClosed) ||
+		IsCode(err, problem.Overloaded, problem.Unavailable, problem.Deadline)
 }
 
 // give yields an event, unless it is a repeat.

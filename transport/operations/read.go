@@ -414,37 +414,3 @@ func (q *getQuery) each(sh *shown, visit func(persistence.Part) (bool, error)) e
 	}
 	return nil
 }
-
-// documentGet shows one document: one look-up, however many there are.
-func (s *Service) documentGet(_ context.Context, r *transport.Request, done reply) {
-	q, err := s.getQuery(r)
-	if err != nil {
-		done(nil, err)
-		return
-	}
-	id := collectionID(r)
-	s.read(id, done, func(view persistence.View) (*transport.Reply, error) {
-		sh, err := q.open(view, id)
-		if err != nil {
-			return nil, err
-		}
-		p, ok, err := sh.part(r.Inner)
-		if err != nil {
-			return nil, err
-		}
-		if !ok || sh.state.Deleted {
-			return nil, problem.New(problem.NotFound, "there is no document %q", r.Inner)
-		}
-		text, err := view.Body(id, p.Place)
-		if err != nil {
-			return nil, err
-		}
-		body := make([]byte, 0, len(text)+256)
-		body = append(append(append(body, `{"provider":"`...), r.Provider...), `","id":"`...)
-		body = append(append(append(body, r.ID...), `","document":`...), jsonvalue.NewString(r.Inner).Text()...)
-		body = strconv.AppendUint(append(body, `,"version":`...), p.Version, 10)
-		body = append(strconv.AppendUint(append(body, `,"etag":"\"v`...), p.Version, 10), `\"","value":`...)
-		body = append(append(body, text...), '}')
-		return &transport.Reply{Status: http.StatusOK, Version: p.Version, Body: body}, nil
-	})
-}
