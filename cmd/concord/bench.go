@@ -56,8 +56,10 @@ func (a *app) bench() *cobra.Command {
 small against large. A speed is a ratio: machines differ, and are noisy.
 
 echo is the limit of request and reply: an endpoint that returns the request. As Concord it runs as a process of its
-own, with the same NATS server, connections and endpoint settings. Contenders: ` + strings.Join(contenders.Names(), ", ") + `,
-and postgres for both of its kinds.`,
+own, with the same NATS server, connections and endpoint settings.
+
+Contenders: ` + strings.Join(contenders.Names(), ", ") + `;
+postgres means both of its kinds.`,
 		Example: `  concord bench updates
   concord bench all --against echo,postgres,redis -o json
   concord bench reads --collections 1000 --duration 2s --rounds 1 --data mem:

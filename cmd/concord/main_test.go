@@ -43,7 +43,8 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CONCORD_PRINCIPAL", "ann")
-			e.Setenv("GOMAXPROCS", "2") // many scripts run at once
+			e.Setenv("GOMAXPROCS", "2")             // many scripts run at once
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // else each of some hundred commands ends a second late
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

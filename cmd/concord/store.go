@@ -11,7 +11,6 @@ import (
 	"concord/internal/config"
 	"concord/persistence"
 	"concord/persistence/pebblestore"
-	"concord/persistence/recordpb"
 )
 
 func (a *app) store() *cobra.Command {
@@ -21,18 +20,6 @@ func (a *app) store() *cobra.Command {
 	}
 	cmd.AddCommand(a.storeVerify(), a.storeRebuild(), a.storeDump())
 	return cmd
-}
-
-// fold makes derived records from the log, with the kinds' own code.
-func fold() pebblestore.Fold {
-	kinds := actors.Kinds(actors.DefaultLimits)
-	return func(before persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
-		kind, ok := kinds[persistence.EntityOf(rec).Kind]
-		if !ok {
-			return before, persistence.Projection{}, fmt.Errorf("%w: entity of the unknown kind %d", persistence.ErrCorrupt, rec.GetKind())
-		}
-		return kind.Rebuild(before, rec, hash)
-	}
 }
 
 func (a *app) storeVerify() *cobra.Command {
@@ -64,7 +51,7 @@ whether all that is derived from the log is as the log says. What is not sound i
 				return err
 			}
 			defer func() { err = errors.Join(err, s.Close()) }()
-			report, err := s.Verify(cmd.Context(), pebblestore.VerifyOptions{Fold: fold()})
+			report, err := s.Verify(cmd.Context(), pebblestore.VerifyOptions{Fold: actors.Fold(actors.DefaultLimits)})
 			if err != nil {
 				return err
 			}
@@ -125,7 +112,7 @@ func (a *app) storeRebuild() *cobra.Command {
 			if dryRun {
 				make = s.CompareDerived
 			}
-			found, err := make(cmd.Context(), fold(), "")
+			found, err := make(cmd.Context(), actors.Fold(actors.DefaultLimits), "")
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,91 @@
+package show
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestGridAlignsWhatIsWide(t *testing.T) {
+	g := NewGrid(false, "ID", "TITLE", "BY")
+	g.Row("1", "青い列車", "ann")
+	g.Row("22", "Blue Train", "")
+	g.Row("3", "", "bob")
+	var b bytes.Buffer
+	if err := g.Write(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := "ID  TITLE       BY\n" + "1   青い列車    ann\n" + "22  Blue Train\n" + "3               bob\n"
+	if b.String() != want {
+		t.Errorf("grid is\n%s, want\n%s", b.String(), want)
+	}
+}
+
+func TestColourIsForTerminals(t *testing.T) {
+	none := func(string) string { return "" }
+	if Colour(&bytes.Buffer{}, none) {
+		t.Error("a buffer got colour")
+	}
+	if got := Paint(false, Red, "x"); got != "x" {
+		t.Errorf("%q", got)
+	}
+	if got := Paint(true, Red, "x"); got != "\x1b[31mx\x1b[0m" {
+		t.Errorf("%q", got)
+	}
+	g := NewGrid(true, "A", "B")
+	g.Cells(Cell{"x", Yellow}, Cell{"y", Plain})
+	var b bytes.Buffer
+	if err := g.Write(&b); err != nil || !strings.Contains(b.String(), "\x1b[33mx\x1b[0m  y") {
+		t.Errorf("%q, %v: colour must not count as width", b.String(), err)
+	}
+}
+
+func TestCompact(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a": [1,  2]}`:  `{"a":[1,2]}`,
+		`"0123456789012"`: `"012345678…`,
+		"no\x1bJSON":      `no\u001bJS…`,
+	} {
+		if got := Compact([]byte(text), 11); got != want {
+			t.Errorf("%s is %s, want %s", text, got, want)
+		}
+	}
+}
+
+func TestIndentedKeepsLinesAndNumbers(t *testing.T) {
+	if got := Indented([]byte(`{"n":1.00,"s":"<&>"}`), "  "); got != "{\n    \"n\": 1.00,\n    \"s\": \"<&>\"\n  }" {
+		t.Error(got)
+	}
+}
+
+func TestEncodeKeepsRawJSON(t *testing.T) {
+	var b bytes.Buffer
+	if err := Encode(&b, JSONL, map[string]json.RawMessage{"v": json.RawMessage(`"<1.00>"`)}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.String(); got != "{\"v\":\"<1.00>\"}\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestThousands(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", -1234567: "-1,234,567", 100: "100"} {
+		if got := Thousands(n); got != want {
+			t.Errorf("%d is %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestProgressTellsWhatIsLeft(t *testing.T) {
+	var b bytes.Buffer
+	p := NewProgress(&b, "import", "records", 1000)
+	p.Read(250)
+	p.Done(500, 2)
+	got := p.text(p.begin.Add(10*time.Second), "records")
+	p.End()
+	if want := "import: 500 records, 50/s, 2 failed, 25 %, 30s left"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
