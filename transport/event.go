@@ -34,23 +34,40 @@ type Changed struct {
 	More      int      `json:"more,omitempty" doc:"How many documents more than are named"`
 }
 
-// EventNamedMax is how many documents an event names.
-const EventNamedMax = 1000
+// EventNamedMax is how many documents an event names, and namedMaxBytes how long their names are together: an event must
+// fit into a message.
+const (
+	EventNamedMax = 1000
+	namedMaxBytes = 32 << 10
+)
 
 // metadataPart is the id of the part that is the metadata.
 const metadataPart = ""
 
+// Bytes is how long the names are together.
+func (c Changed) Bytes() (n int) {
+	for _, names := range [][]string{c.Documents, c.Removed} {
+		for _, name := range names {
+			n += len(name)
+		}
+	}
+	return n
+}
+
 // ChangedBy names the parts that the record wrote, at most so many documents.
 func ChangedBy(rec *recordpb.Record, most int) (c Changed) {
+	bytes := 0
 	for _, p := range rec.GetParts() {
 		switch {
 		case p.GetId() == metadataPart:
 			c.Metadata = true
-		case len(c.Documents)+len(c.Removed) == most:
+		case len(c.Documents)+len(c.Removed) == most || bytes+len(p.GetId()) > namedMaxBytes:
 			c.More++
 		case p.GetRemoved():
+			bytes += len(p.GetId())
 			c.Removed = append(c.Removed, p.GetId())
 		default:
+			bytes += len(p.GetId())
 			c.Documents = append(c.Documents, p.GetId())
 		}
 	}

@@ -63,12 +63,30 @@ func wantsOfWrite(c *Write, known entity.Facts) []entity.Want {
 			wants = append(wants, entity.Want{Part: ch.Part, Body: body})
 		}
 	}
+	wants = append(wants, basesWanted(c, known)...)
 	if c.Moves != nil {
 		for _, part := range c.Moves.Parts {
 			if _, ok := known.Part(part, true); !ok {
 				wants = append(wants, entity.Want{Part: part, Body: true})
 			}
 		}
+	}
+	return wants
+}
+
+// basesWanted asks whether the bases are still kept: retention may have forgotten that a part was removed since.
+func basesWanted(c *Write, known entity.Facts) (wants []entity.Want) {
+	ask := func(base *uint64) {
+		if base == nil || *base == 0 {
+			return
+		}
+		if _, ok := known.Kept(*base); !ok {
+			wants = append(wants, entity.Want{Kept: *base})
+		}
+	}
+	ask(c.Base)
+	for i := range c.Changes {
+		ask(c.Changes[i].Base)
 	}
 	return wants
 }

@@ -25,7 +25,11 @@ type newPart struct {
 	body    []byte // the accepted bytes; nil: value's
 	hash    uint64
 	removed bool
+
+	metadata bool
 }
+
+var emptyMetadata = uint64(jsonvalue.NewObject().Hash())
 
 func newDraft(s State, f entity.Facts) *draft {
 	return &draft{state: s, facts: f, parts: make(map[string]*newPart)}
@@ -49,7 +53,7 @@ func (d *draft) part(id string) *newPart {
 		return p
 	}
 	old := d.current(id)
-	p := &newPart{old: old, body: old.Body, removed: !old.Exists}
+	p := &newPart{old: old, body: old.Body, removed: !old.Exists, metadata: id == MetadataPart}
 	if old.Exists {
 		p.hash = hashOf(old)
 	}
@@ -78,6 +82,12 @@ func (p *newPart) remove() { p.value, p.body, p.removed, p.hash = nil, nil, true
 func (d *draft) stale(c *Write) error {
 	if c.Base != nil && *c.Base > d.state.Version {
 		return conflict(d.state, *c.Base, []Stale{{Base: *c.Base, Version: d.state.Version}})
+	}
+	for _, given := range c.bases() {
+		if kept, ok := d.facts.Kept(given); ok && !kept {
+			return problem.New(problem.BaseUnavailable, "version %d is no longer kept: what changed since is not known", given).
+				With("baseVersion", given).With("currentVersion", d.state.Version)
+		}
 	}
 	var found []Stale
 	var base uint64
@@ -120,6 +130,19 @@ func (d *draft) stale(c *Write) error {
 	return conflict(d.state, base, found)
 }
 
+// bases are all base versions that the write names.
+func (c *Write) bases() (bases []uint64) {
+	if c.Base != nil {
+		bases = append(bases, *c.Base)
+	}
+	for i := range c.Changes {
+		if b := c.Changes[i].Base; b != nil {
+			bases = append(bases, *b)
+		}
+	}
+	return bases
+}
+
 func pathOf(part string) string {
 	if part == MetadataPart {
 		return "/metadata"
@@ -157,6 +180,9 @@ func (d *draft) apply(ch *Change, l Limits) error {
 	case OpPut:
 		p.value, p.body, p.hash, p.removed = nil, ch.Body, ch.Hash, false
 	case OpRemove:
+		if ch.Part == MetadataPart {
+			return problem.At(ch.Path, "the metadata cannot be removed")
+		}
 		if p.removed {
 			return problem.New(problem.NotFound, "there is no document %q", ch.Part)
 		}
@@ -244,6 +270,9 @@ func (d *draft) contents() []entity.Content {
 
 // same compares by value. Different hashes settle it; equal ones do not.
 func (p *newPart) same() bool {
+	if p.metadata && !p.old.Exists {
+		return p.hash == emptyMetadata // no metadata reads as {}
+	}
 	if !p.old.Exists || hashOf(p.old) != p.hash {
 		return false
 	}

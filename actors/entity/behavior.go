@@ -36,6 +36,7 @@ type Want struct {
 	Part string
 	Body bool   // with the accepted bytes
 	All  bool   // the states of all living parts, the metadata left out (Part and Body are ignored)
+	Kept uint64 // a version: is it still kept?
 	Was  uint64 // a version: its event, and the parts that changed since, as they are and as they were, with bodies
 }
 
@@ -53,12 +54,20 @@ type Facts struct {
 	all   map[string]Fact
 	was   map[string]Fact
 	then  Encoded // event of the version that was wanted
+	bytes int     // of the contents in parts and was
+	kept  map[uint64]bool
 }
 
 // Part is what is known of a part; ok is false if it was not asked for (with its body, if that is wanted).
 func (f Facts) Part(id string, body bool) (fact Fact, ok bool) {
 	fact, ok = f.parts[id]
 	return fact, ok && (!body || !fact.Exists || fact.Body != nil)
+}
+
+// Kept says whether the version can still be read; ok is false if that was not asked for.
+func (f Facts) Kept(version uint64) (kept, ok bool) {
+	kept, ok = f.kept[version]
+	return kept, ok
 }
 
 // All are the living parts by id; ok is false if they were not asked for.

@@ -12,6 +12,9 @@ import (
 // wasMaxParts bounds how many parts one command may want as they were: as many as a version may change.
 const wasMaxParts = 10_000
 
+// wasMaxBytes bounds their contents, as they are and as they were.
+const wasMaxBytes = 2 * 16 << 20
+
 // load fetches what is wanted into the facts.
 func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
 	for _, w := range wants {
@@ -19,6 +22,8 @@ func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
 		switch {
 		case w.All:
 			f.all, err = s.allParts()
+		case w.Kept > 0:
+			err = s.loadKept(f, w.Kept)
 		case w.Was > 0:
 			if err = s.partsSince(f, w.Was); errors.Is(err, persistence.ErrTrimmed) {
 				f.then, err = Encoded{}, nil // Decide sees that the version is no longer kept
@@ -30,6 +35,19 @@ func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// loadKept asks whether retention has left the version.
+func (s *Shell[S, C, E]) loadKept(f *Facts, version uint64) error {
+	if f.kept == nil {
+		f.kept = make(map[uint64]bool, 1)
+	}
+	_, err := s.world.Store.PartAt(s.id, "", version)
+	if err != nil && !errors.Is(err, persistence.ErrNotFound) && !errors.Is(err, persistence.ErrTrimmed) {
+		return fmt.Errorf("version %d: %w", version, err)
+	}
+	f.kept[version] = !errors.Is(err, persistence.ErrTrimmed)
 	return nil
 }
 
@@ -132,8 +150,13 @@ func (s *Shell[S, C, E]) partWas(f *Facts, id string, version uint64) error {
 	if err != nil {
 		return fmt.Errorf("part %q at version %d: %w", id, version, err)
 	}
-	f.was[id], err = s.fact(old, true)
-	return err
+	if f.was[id], err = s.fact(old, true); err != nil {
+		return err
+	}
+	if f.bytes += len(f.was[id].Body) + len(f.parts[id].Body); f.bytes > wasMaxBytes {
+		return problem.New(problem.TooLarge, "more than %d bytes changed since version %d", wasMaxBytes/2, version)
+	}
+	return nil
 }
 
 // settle waits until everything that this entity has submitted is durable, and so in the store.

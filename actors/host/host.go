@@ -5,6 +5,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -42,6 +43,9 @@ type Observer struct {
 	Activated  func(took time.Duration, err error)
 	Passivated func()
 	Refused    func(bound string) // "entity", "partition", "node"
+	// Broken is told of a panic outside of a decision. What the entity has submitted is then unknown to its next life, so
+	// that the process must end.
+	Broken func(error)
 }
 
 // Store is what the host needs of the store beyond the shells' part.
@@ -122,6 +126,12 @@ func (r *resident) Receive(ctx actor.Context) {
 	if !ok {
 		return // the runtime's own messages
 	}
+	defer func() {
+		if cause := recover(); cause != nil {
+			r.host.observer.Broken(fmt.Errorf("entity %v: panic outside of a decision: %v", d.env.Entity, cause))
+			panic(cause)
+		}
+	}()
 	if r.live == nil {
 		start := time.Now()
 		live, err := r.host.activate(d.env.Entity)
@@ -157,7 +167,8 @@ func (h *Host) activate(id persistence.EntityID) (live entity.Live, err error) {
 // Deliver passes a command to its entity, which is activated if need be. It does not wait. The reply comes when all
 // that it depends on is durable; a command that is refused for load is answered at once and has changed nothing.
 func (h *Host) Deliver(env *entity.Envelope) {
-	if err := h.store.Writable(); err != nil {
+	_, timer := env.Command.(due)
+	if err := h.store.Writable(); err != nil && !(timer && errors.Is(err, persistence.ErrLowSpace)) {
 		env.Reply(entity.Answer{}, problem.New(problem.Unavailable, "writes are refused: %v", err))
 		return
 	}

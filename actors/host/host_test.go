@@ -106,7 +106,7 @@ func newRig(t testing.TB, fs vfs.FS, b Bounds) *rig {
 			return entity.Activate(counter{}, id, w)
 		}}}
 	r.host = New(kinds, w, store, c, r.clock, b, Observer{Activated: func(time.Duration, error) {}, Passivated: func() {},
-		Refused: func(string) {}}, slog.New(slog.DiscardHandler))
+		Refused: func(string) {}, Broken: func(err error) { t.Error(err) }}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = c.Run(context.Background()) })

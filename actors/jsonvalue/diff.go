@@ -45,8 +45,21 @@ type Change struct {
 // Changes returns what differs between a and b, down to the smallest values that do, in the order
 // of Diff; none for equal values.
 func Changes(a, b *Value) []Change {
+	return ChangesWithin(a, b, math.MaxInt)
+}
+
+// changeValueMaxBytes is what the values of one change count at most: who shows changes shows long values by their size.
+const changeValueMaxBytes = 8 << 10
+
+// ChangesWithin is Changes, unless their paths and values take more bytes than maxBytes together: then it is one change
+// of the whole. A long name on the way to many values stands in the path of each.
+func ChangesWithin(a, b *Value, maxBytes int) []Change {
 	w := newWalker(true)
+	w.maxBytes = maxBytes
 	w.walk(a, b)
+	if w.tooLong() {
+		return []Change{{Kind: Changed, Before: a, After: b}}
+	}
 	return w.changes
 }
 
@@ -86,7 +99,10 @@ func (w *walker) walk(a, b *Value) {
 		return
 	}
 	outer, operations, bytes, steps := w.maxBytes, len(w.patch), w.bytes, w.steps
-	whole := bytes + w.operationBytes(b)
+	whole := math.MaxInt
+	if !w.forPeople {
+		whole = bytes + w.operationBytes(b)
+	}
 	width := a.Len() + b.Len()
 	w.maxBytes = min(outer, whole)
 	w.width += width
@@ -210,6 +226,7 @@ func (w *walker) emit(before, after *Value) {
 		}
 		change := Change{Path: path.String(), Kind: kind, Before: before, After: after}
 		w.changes = append(w.changes, change)
+		w.bytes += len(change.Path) + min(w.sizes(before, after), changeValueMaxBytes)
 		return
 	}
 	w.patch = append(w.patch, Operation{Op: op, Path: slices.Clone(path), Value: after})

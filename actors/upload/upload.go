@@ -25,11 +25,12 @@ import (
 type Limits struct {
 	ChunkMaxBytes  int
 	UploadMaxBytes int
+	ChunksMax      int           // of one upload
 	TTL            time.Duration // from its opening
 }
 
 // DefaultLimits are the limits of semantics section 1.
-var DefaultLimits = Limits{ChunkMaxBytes: 512 << 10, UploadMaxBytes: 256 << 20, TTL: 24 * time.Hour}
+var DefaultLimits = Limits{ChunkMaxBytes: 512 << 10, UploadMaxBytes: 256 << 20, ChunksMax: 8192, TTL: 24 * time.Hour}
 
 // State of an upload. Its chunks are parts.
 type State struct {
@@ -168,6 +169,8 @@ func (b Behavior) append(s State, c *Append, f entity.Facts) ([]Event, error) {
 		return nil, problem.At("/offset", "%d bytes are here: the next chunk begins there", s.Size).With("size", s.Size)
 	case s.Size+size > uint64(b.Limits.UploadMaxBytes):
 		return nil, problem.New(problem.TooLarge, "an upload holds at most %d bytes", b.Limits.UploadMaxBytes)
+	case int(s.Chunks) == b.Limits.ChunksMax:
+		return nil, problem.New(problem.TooLarge, "an upload has at most %d chunks: send larger ones", b.Limits.ChunksMax)
 	case size == 0:
 		return nil, nil
 	}

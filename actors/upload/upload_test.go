@@ -60,7 +60,7 @@ func TestUploads(t *testing.T) {
 		},
 	} {
 		t.Run(title, func(t *testing.T) {
-			b := Behavior{Limits: Limits{ChunkMaxBytes: 8, UploadMaxBytes: 10, TTL: time.Hour}}
+			b := Behavior{Limits: Limits{ChunkMaxBytes: 8, UploadMaxBytes: 10, ChunksMax: 100, TTL: time.Hour}}
 			s, parts := State{}, map[string]entity.Fact{}
 			for i, st := range steps {
 				s = st.run(t, i, b, s, parts)

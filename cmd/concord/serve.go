@@ -61,7 +61,10 @@ Settings come from --config FILE (YAML), the environment (CONCORD_...) and flags
 			if err != nil {
 				return usageError{err}
 			}
-			if c.Respawn {
+			switch {
+			case c.Respawn && acceptDataLoss:
+				return usagef("--%s is for one start, and --respawn makes many: give the one without the other", flagAcceptDataLoss)
+			case c.Respawn:
 				return a.respawn(cmd.Context())
 			}
 			return a.runServe(cmd.Context(), c, acceptDataLoss)
@@ -77,7 +80,7 @@ Settings come from --config FILE (YAML), the environment (CONCORD_...) and flags
 }
 
 func (a *app) runServe(ctx context.Context, c *config.Config, acceptDataLoss bool) error {
-	spread()
+	tune()
 	log := a.logger(c)
 	o, err := nodeOptions(c, log)
 	if err != nil {
@@ -105,26 +108,24 @@ func (a *app) runServe(ctx context.Context, c *config.Config, acceptDataLoss boo
 	return err
 }
 
-// Least threads that may run Go code at once, and how many for each processor.
+// What the runtime is told, unless the environment (GOMAXPROCS, GOGC) has an opinion.
 const (
-	runningMin    = 4
+	runningMin    = 4 // threads that may run Go code at once
 	runningPerCPU = 2
-
-	// garbagePercent is GOGC: the live heap is small beside Pebble's cache, which the collector does not see, and with the
-	// runtime's 100 the collector took a fifth of the processors.
+	// The live heap is small beside Pebble's cache, which the collector does not see: with the runtime's 100 the collector
+	// took a fifth of the processors.
 	garbagePercent = 300
 )
 
-// spread raises GOMAXPROCS above the processors, unless the environment has an opinion. A write or fsync in a system call
-// holds its P until sysmon takes it back, some 20 us to 10 ms later: on two processors two of them, one of Pebble's log
-// and one of JetStream's file, stop everything else. Measured on two: with GOMAXPROCS=2 the fan-out halved the rate of
-// updates, with 4 it did not.
-func spread() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbagePercent)
-	}
+// tune sets up the runtime for a server. A write or fsync in a system call holds its P until sysmon takes it back, some
+// 20 us to 10 ms later: on two processors two of them, one of Pebble's log and one of JetStream's file, stop everything
+// else. Measured on two: with GOMAXPROCS=2 the fan-out halved the rate of updates, with 4 it did not.
+func tune() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(max(runningMin, runningPerCPU*runtime.NumCPU()))
+	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(garbagePercent)
 	}
 }
 

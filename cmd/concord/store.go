@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -33,25 +34,12 @@ whether all that is derived from the log is as the log says. What is not sound i
 		Example: `  concord store verify --data /var/lib/concord
   concord store verify --online      # by the running server`,
 		Args: arguments(cobra.NoArgs),
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			verify := a.verifyHere
 			if online {
-				c, err := a.connect()
-				if err != nil {
-					return err
-				}
-				defer c.Close()
-				answer, err := c.AdminVerify(cmd.Context())
-				if err != nil {
-					return err
-				}
-				return a.answered(answer)
+				verify = a.verifyThere
 			}
-			s, err := a.openStore(flags, pebblestore.Options{ReadOnly: true})
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, s.Close()) }()
-			report, err := s.Verify(cmd.Context(), pebblestore.VerifyOptions{Fold: actors.Fold(actors.DefaultLimits)})
+			report, err := verify(cmd, flags)
 			if err != nil {
 				return err
 			}
@@ -61,6 +49,35 @@ whether all that is derived from the log is as the log says. What is not sound i
 	flags = settings(cmd, "data", "config", "set")
 	cmd.Flags().BoolVar(&online, "online", false, "let the running server do it")
 	return cmd
+}
+
+// verifyHere reads the store of the data directory.
+func (a *app) verifyHere(cmd *cobra.Command, flags *config.Flags) (r pebblestore.Report, err error) {
+	s, err := a.openStore(flags, pebblestore.Options{ReadOnly: true})
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return s.Verify(cmd.Context(), pebblestore.VerifyOptions{Fold: actors.Fold(actors.DefaultLimits)})
+}
+
+// verifyThere has the running server read its store.
+func (a *app) verifyThere(cmd *cobra.Command, _ *config.Flags) (r pebblestore.Report, err error) {
+	c, err := a.connect()
+	if err != nil {
+		return r, err
+	}
+	defer c.Close()
+	ctx, cancel := patient(cmd)
+	defer cancel()
+	answer, err := c.AdminVerify(ctx)
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(answer, &r); err != nil {
+		return r, fmt.Errorf("unreadable report: %w", err)
+	}
+	return r, nil
 }
 
 // verified tells what a verification has found.

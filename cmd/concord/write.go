@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
 	"concord/actors/problem"
@@ -181,20 +185,27 @@ func (a *app) readPut(in *putInput) (client.PutRequest, error) {
 	return r, nil
 }
 
-// readJSON reads a file of JSON. Its bytes are kept.
+// readJSON reads a file with one JSON value. Its bytes are kept; a name that stands twice in an object is a mistake.
 func (a *app) readJSON(path string) (json.RawMessage, error) {
 	text, err := a.input(path)
 	if err != nil {
 		return nil, err
 	}
-	var any json.RawMessage
-	if err := json.Unmarshal(text, &any); err != nil {
+	d := jsontext.NewDecoder(bytes.NewBuffer(text))
+	value, err := d.ReadValue()
+	if err == nil {
+		value = value.Clone()
+		if _, err = d.ReadToken(); err == nil {
+			err = errors.New("there is more after the value")
+		}
+	}
+	if !errors.Is(err, io.EOF) || value == nil {
 		if path == "-" {
 			path = "standard input"
 		}
 		return nil, usagef("%s is not JSON: %w", path, err)
 	}
-	return any, nil
+	return json.RawMessage(value), nil
 }
 
 // createTriesMax bounds how often a write goes back and forth with one who deletes and creates at the same time.

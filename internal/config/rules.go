@@ -44,6 +44,11 @@ func authOffIsLocal(c *Config) []error {
 		open = append(open, "nats.listen")
 	}
 	var problems []error
+	if c.NATS.URL == "" && !listensLocally(c.NATS.Listen) {
+		// The embedded server knows no users: whoever reaches it could listen to others' requests.
+		return []error{fmt.Errorf("%s is not on loopback, and the embedded NATS server has no users of its own: use 127.0.0.1, "+
+			"or an external NATS server with permissions (nats.url)", c.said("nats.listen"))}
+	}
 	for _, key := range open {
 		problems = append(problems, fmt.Errorf("%s is not on loopback, and %s lets everybody in who reaches it: use 127.0.0.1, "+
 			"or list who may call with auth = %sPATH", c.said(key), c.said("auth"), authFilePrefix))

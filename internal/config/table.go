@@ -67,6 +67,7 @@ func table(c *Config) []Setting {
 		{"limits.patch.operations", "", count(&col.PatchMaxOperation, colDefault.PatchMaxOperation, 100_000), "operations of one JSON Patch"},
 		{"limits.upload", "", size(&up.UploadMaxBytes, upDefault.UploadMaxBytes, mib, 4*gib), "one upload"},
 		{"limits.upload.chunk", "", size(&up.ChunkMaxBytes, upDefault.ChunkMaxBytes, 64*kib, requestMax), "one chunk of an upload"},
+		{"limits.upload.chunks", "", count(&up.ChunksMax, upDefault.ChunksMax, 10_000), "how many chunks an upload has"},
 		{"limits.upload.ttl", "", duration(&up.TTL, upDefault.TTL, time.Minute, 30*day), "how long an upload is kept, used or not"},
 		{"limits.page.items", "", count(&limits.PageMaxItems, operations.DefaultLimits.PageMaxItems, 10_000), "items of one page"},
 		{"limits.page.default", "", count(&limits.PageItems, operations.DefaultLimits.PageItems, 10_000), "items of a page if the caller does not say"},

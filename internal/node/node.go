@@ -180,7 +180,7 @@ func (n *Node) startCore() (err error) {
 	kinds := actors.Kinds(n.options.Limits.Actors)
 	published := func(k persistence.Kind) bool { return kinds[k].Published }
 	events := n.options.Events
-	events.Prefix = n.options.Prefix
+	events.Prefix, events.Now = n.options.Prefix, n.clock.Now
 	if n.ns != nil {
 		events.Boot = bootID()
 	} else {
@@ -207,7 +207,7 @@ func (n *Node) startCore() (err error) {
 			n.log.Error().Stringer("entity", id).Str("requestId", requestID).Err(err).Msg("a command failed")
 		}}
 	n.host = host.New(kinds, world, n.store, n.comm, n.clock, n.options.Bounds, host.Observer{
-		Activated: n.metrics.Activated, Passivated: n.metrics.Passivated, Refused: n.metrics.Refused,
+		Activated: n.metrics.Activated, Passivated: n.metrics.Passivated, Refused: n.metrics.Refused, Broken: n.options.Fatal,
 	}, runtimeLogger(n.log))
 	n.service = &operations.Service{Host: n.host, Store: n.store, Clock: n.clock, Limits: n.options.Limits,
 		NewID: func() string { return uuid.Must(uuid.NewV7()).String() }, Watchers: watchers, Admin: admin{n},
@@ -300,16 +300,25 @@ func (n *Node) HTTPAddress() string {
 func (n *Node) Stop(ctx context.Context) error {
 	n.ready.Store(false)
 	var errs []error
-	if n.http != nil {
-		errs = append(errs, n.http.Shutdown(ctx))
-	}
-	if n.api != nil {
-		errs = append(errs, n.api.Stop(ctx))
-	}
+	errs = append(errs, n.closeDoors(ctx))
 	if n.stopHost != nil {
 		errs = append(errs, n.stopCore(ctx))
 	}
 	return errors.Join(append(errs, n.abandon())...)
+}
+
+// closeDoors shuts both at once, so that a slow caller at the one does not keep the other open.
+func (n *Node) closeDoors(ctx context.Context) error {
+	var httpErr, natsErr error
+	var doors sync.WaitGroup
+	if n.http != nil {
+		doors.Go(func() { httpErr = n.http.Shutdown(ctx) })
+	}
+	if n.api != nil {
+		doors.Go(func() { natsErr = n.api.Stop(ctx) })
+	}
+	doors.Wait()
+	return errors.Join(httpErr, natsErr)
 }
 
 // stopCore waits until every command is answered and every goroutine of the core has ended.

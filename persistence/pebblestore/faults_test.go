@@ -61,7 +61,7 @@ func TestDiskErrorsLoseNothing(t *testing.T) {
 		})
 		for _, cause := range []error{errorfs.ErrInjected, syscall.ENOSPC} {
 			for _, once := range []bool{true, false} {
-				for nth := range 3 {
+				for nth := range max(1, 3/underRace) {
 					t.Run(fmt.Sprintf("%s/%v/once=%v/%d", f.name, cause, once, nth), func(t *testing.T) {
 						t.Parallel()
 						if f.run(t, cause, once, nth*nth) {

@@ -95,7 +95,7 @@ func TestTrimFreesSpace(t *testing.T) {
 	defer closeStore(t, s)
 	w := newWorld(t, s)
 	id := collectionID(1)
-	const versions, kept = 400, 4
+	const versions, kept = 400 / underRace, 4
 	for n := range versions {
 		w.write(id, put("inline", incompressible(n, 8<<10)), put("beside", incompressible(n+1, 40<<10)))
 	}
@@ -233,7 +233,7 @@ func TestTrimWhileCommitting(t *testing.T) {
 	var clients, trimmer sync.WaitGroup
 	stop := make(chan struct{})
 	for n := range 3 {
-		clients.Go(func() { v.client(t, n, uint64(n), nil).send(400) })
+		clients.Go(func() { v.client(t, n, uint64(n), nil).send(400/underRace) })
 	}
 	trims := 0
 	trimmer.Go(func() {
@@ -265,7 +265,7 @@ func TestTrimWhileCommitting(t *testing.T) {
 	if err := v.stop(); err != nil {
 		t.Error(err)
 	}
-	if trims < 100 {
+	if trims < 100/underRace {
 		t.Errorf("only %d records were trimmed", trims)
 	}
 	kept(t, s, v.told.so())

@@ -47,6 +47,15 @@ func Header(name, value string) CallOption {
 // In calls another provider than the client's own.
 func In(provider string) CallOption { return func(c *call) { c.provider = provider } }
 
+// providerOf is the provider that a call with the options is on.
+func (c *Client) providerOf(options []CallOption) string {
+	k := &call{provider: c.options.Provider, header: make(nats.Header)}
+	for _, option := range options {
+		option(k)
+	}
+	return k.provider
+}
+
 // BaseVersion says which version the change is based on: it is refused if what it touches has changed since.
 func BaseVersion(version uint64) CallOption { return Set("baseVersion", version) }
 

@@ -30,7 +30,8 @@ type Options struct {
 	Timeout time.Duration
 	// Attempt bounds one attempt; after it the answer counts as lost. 0: DefaultAttempt.
 	Attempt time.Duration
-	// NATS are further options of the connection, such as credentials, certificates or a name.
+	// NATS are further options of the connection, such as credentials, certificates or a name. Its handlers for a lost
+	// and for a new connection are the client's own.
 	NATS []nats.Option
 }
 

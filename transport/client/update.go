@@ -21,8 +21,7 @@ const (
 type Snapshot struct {
 	*Collection // without documents; of version 0 if there is no such collection
 
-	client  *Client
-	options []CallOption
+	client *Client
 }
 
 // Exists says whether there is such a collection.
@@ -33,7 +32,7 @@ func (s *Snapshot) Document(ctx context.Context, document string) (json.RawMessa
 	if !s.Exists() {
 		return nil, nil
 	}
-	d, err := s.client.DocumentGet(ctx, s.ID, document, with(s.options, Version(s.Version))...)
+	d, err := s.client.DocumentGet(ctx, s.ID, document, In(s.Provider), Version(s.Version))
 	switch {
 	case IsCode(err, problem.NotFound):
 		return nil, nil
@@ -49,7 +48,8 @@ func (s *Snapshot) Document(ctx context.Context, document string) (json.RawMessa
 //
 // A collection that does not exist is shown as one of version 0, and made by the changes, which then must be puts. No
 // changes make no request: the result says where the collection stands. What change looks at without writing it is not
-// guarded. An error of change ends the update and is returned as it is.
+// guarded. An error of change ends the update and is returned as it is. The options are those of the write; an idempotency
+// key has no place among them, since each write is another.
 func (c *Client) Update(ctx context.Context, id string, change func(*Snapshot) ([]Change, error), options ...CallOption) (*Result, error) {
 	wait := updateWaitMin
 	for try := 1; ; try++ {
@@ -68,8 +68,8 @@ func (c *Client) Update(ctx context.Context, id string, change func(*Snapshot) (
 }
 
 func (c *Client) updateOnce(ctx context.Context, id string, change func(*Snapshot) ([]Change, error), options []CallOption) (*Result, error) {
-	s := &Snapshot{Collection: &Collection{Provider: c.options.Provider, ID: id}, client: c}
-	seen, err := c.CollectionGet(ctx, id, WithoutDocuments())
+	s := &Snapshot{Collection: &Collection{Provider: c.providerOf(options), ID: id}, client: c}
+	seen, err := c.CollectionGet(ctx, id, In(s.Provider), WithoutDocuments())
 	switch {
 	case err == nil:
 		s.Collection = seen

@@ -144,3 +144,20 @@ func TestUpdatesOutliveRestarts(t *testing.T) {
 		t.Errorf("the counter is %s, want %d", got, updates)
 	}
 }
+
+func TestUpdateOfAnotherProvider(t *testing.T) {
+	ctx := within(t)
+	c := startService(t).connect(client.Options{Provider: "p"})
+	for range 3 {
+		if _, err := c.Update(ctx, "demo", increment(ctx), client.In("q")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d, err := c.DocumentGet(ctx, "demo", "x", client.In("q"))
+	if err != nil || string(d.Value) != "3" {
+		t.Errorf("%+v, %v", d, err)
+	}
+	if _, err := c.CollectionGet(ctx, "demo"); !client.IsCode(err, problem.NotFound) {
+		t.Errorf("%v: the client's own provider got something", err)
+	}
+}

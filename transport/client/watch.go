@@ -81,14 +81,11 @@ func (w *watch) run(ctx context.Context) error {
 
 // subject is where the service publishes the events of the collection.
 func (w *watch) subject() (string, error) {
-	k := &call{op: w.client.table["collection.events"], provider: w.client.options.Provider, id: w.id, header: make(nats.Header)}
-	for _, option := range w.options {
-		option(k)
-	}
-	if err := transport.CheckIDs(&transport.Request{Op: k.op, Provider: k.provider, ID: w.id}); err != nil {
+	provider := w.client.providerOf(w.options)
+	if err := transport.CheckIDs(&transport.Request{Op: w.client.table["collection.events"], Provider: provider, ID: w.id}); err != nil {
 		return "", local(err)
 	}
-	return w.client.options.Prefix + ".event.collection." + k.provider + "." + w.id, nil
+	return w.client.options.Prefix + ".event.collection." + provider + "." + w.id, nil
 }
 
 // catchUp yields what the log has above the last event. What can pass it waits out.

@@ -84,7 +84,18 @@ func (t *Tail) save(now bool) error {
 	if t.safe.positions == nil {
 		return nil
 	}
-	return t.saveCursor(safeCursorName, t.safe)
+	if err := t.saveCursor(safeCursorName, t.safe); err != nil {
+		return err
+	}
+	t.markSafe()
+	return nil
+}
+
+// markSafe tells retention how far it may go.
+func (t *Tail) markSafe() {
+	for p, pos := range t.safe.positions {
+		t.passed[p].Store(uint64(pos))
+	}
 }
 
 // attach makes sure that the stream is there, and goes back in the log if it has less than the cursor says.
@@ -104,7 +115,7 @@ func (t *Tail) attach(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := t.compare(info); err != nil {
+	if err := t.compare(ctx, stream, info); err != nil {
 		return err
 	}
 	t.stream, t.checked = stream, time.Now()
@@ -119,9 +130,7 @@ func (t *Tail) load() (err error) {
 		return err
 	}
 	t.rotated = time.Now()
-	for p, pos := range t.cursor.positions {
-		t.passed[p].Store(uint64(pos))
-	}
+	t.markSafe()
 	t.doubt()
 	return nil
 }
@@ -134,12 +143,16 @@ func (t *Tail) doubt() {
 }
 
 // compare looks whether the stream still has what the cursor counts on.
-func (t *Tail) compare(info *jetstream.StreamInfo) error {
+func (t *Tail) compare(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo) error {
 	switch c := &t.cursor; {
 	case !c.created.Equal(info.Created):
 		if !c.created.IsZero() {
 			t.observer.Restarted("new stream")
 			t.log.Warn().Msg("the event stream is a new one: publishing again from the log")
+			// What it has already came out of order: the end of the log, before we saw that it is new.
+			if err := stream.Purge(ctx); err != nil {
+				return fmt.Errorf("empty the new stream %s: %w", t.config.Stream, err)
+			}
 		}
 		*c = cursor{created: info.Created, sequence: info.State.LastSeq, boot: t.config.Boot,
 			positions: make([]persistence.Position, len(t.durable))}

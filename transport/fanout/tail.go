@@ -32,6 +32,8 @@ type Config struct {
 	// Boot names this start of the operating system. Events that JetStream took before another one may be lost, since
 	// it syncs them late; they are published again. Empty: unknown, which is treated as another one.
 	Boot string
+	// Now is the domain's clock, by which the times of events go.
+	Now func() time.Time
 }
 
 // Bounds of the tail.
@@ -128,7 +130,8 @@ func (t *Tail) Committed(group []*persistence.Entry) {
 	}
 }
 
-// Passed is how far the tail has come in the partition since its start: retention leaves what is above.
+// Passed is how far the partition certainly stands in the stream, also after a crash of the machine: retention leaves what
+// is above.
 func (t *Tail) Passed(p persistence.Partition) persistence.Position {
 	return persistence.Position(t.passed[p].Load())
 }
@@ -228,7 +231,6 @@ func (t *Tail) step(ctx context.Context) (progress bool, err error) {
 	}
 	for p, pos := range b.reached {
 		t.cursor.positions[p] = pos
-		t.passed[p].Store(uint64(pos))
 	}
 	t.observer.Pending(t.pending())
 	if err := t.save(false); err != nil {
@@ -259,7 +261,7 @@ type batch struct {
 
 // gather reads the next events of all partitions.
 func (t *Tail) gather() (*batch, error) {
-	b := &batch{reached: make(map[persistence.Partition]persistence.Position), oldestKept: time.Now().Add(-t.config.MaxAge)}
+	b := &batch{reached: make(map[persistence.Partition]persistence.Position), oldestKept: t.config.Now().Add(-t.config.MaxAge)}
 	t.mu.Lock()
 	durable := append([]persistence.Position(nil), t.durable...)
 	fresh := t.recent.take(t.cursor.positions, batchMaxMessages)

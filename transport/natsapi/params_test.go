@@ -19,6 +19,7 @@ func TestParams(t *testing.T) {
 		`{"document":"x"}`: "",
 		`{"document":"x","version":3,"fields":["/a","b"]}`: "",
 		`{"document":"x","version":"3"}`:                   "",
+		``:                                                 "/document",
 		`{}`:                                               "/document",
 		`{"document":".."}`:                                "/document",
 		`{"document":"x","Version":3}`:                     "/Version",

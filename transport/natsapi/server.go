@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -26,7 +27,7 @@ import (
 // Bounds of the API.
 const (
 	readersCount     = 16   // goroutines that run operations which read from the disk
-	readersMaxQueue  = 4096 // requests that wait for one of them
+	readersMaxQueue  = 1024 // requests that wait for one of them, or for their answer to be durable
 	endpointMaxMsgs  = 64 << 10
 	endpointMaxBytes = 64 << 20
 	flushMax         = 2 * time.Second
@@ -55,6 +56,7 @@ type Server struct {
 	requestID func() string
 	service   micro.Service
 	reads     chan func()
+	reading   atomic.Int64 // reads without their answer: a slow disk must not pile answers up
 	mu        sync.RWMutex // of stopping
 	stopping  bool
 	inFlight  sync.WaitGroup
@@ -87,6 +89,9 @@ func Start(nc *nats.Conn, c Config, g *transport.Gate, table []*transport.Operat
 			return nil, errors.Join(fmt.Errorf("register %s: %w", op.Name, err), s.Stop(context.Background()))
 		}
 	}
+	if err := nc.FlushTimeout(flushMax); err != nil {
+		return nil, errors.Join(fmt.Errorf("subscribe: %w", err), s.Stop(context.Background()))
+	}
 	return s, nil
 }
 
@@ -110,6 +115,7 @@ type call struct {
 	server  *Server
 	reply   string
 	request *transport.Request
+	reads   bool // counted among the reads
 }
 
 // take reads one request and hands it over.
@@ -120,7 +126,7 @@ func (s *Server) take(ctx context.Context, op *transport.Operation, req micro.Re
 		return
 	}
 	r := &transport.Request{Op: op, Body: req.Data(), Received: received, RequestID: s.requestID()}
-	c := &call{s, req.Reply(), r}
+	c := &call{server: s, reply: req.Reply(), request: r}
 	if !s.enter() {
 		c.answer(nil, problem.New(problem.Unavailable, "the service is stopping"))
 		return
@@ -133,13 +139,14 @@ func (s *Server) take(ctx context.Context, op *transport.Operation, req micro.Re
 		c.handle(ctx)
 		return
 	}
-	select {
-	case s.reads <- func() { c.handle(ctx) }:
-	default:
+	c.reads = true
+	if s.reading.Add(1) > readersMaxQueue {
 		p := problem.New(problem.Overloaded, "too many requests wait to be read")
 		p.RetryAfter = 100 * time.Millisecond
 		c.done(nil, p)
+		return
 	}
+	s.reads <- func() { c.handle(ctx) } // never waits: the count is the queue's bound
 }
 
 // handle runs the operation. A panic in it is an answer, too, and no harm to others.
@@ -198,7 +205,7 @@ func (s *Server) open(r *transport.Request, req micro.Request) error {
 // params reads the members of the body of an operation that has no body of its own.
 func params(r *transport.Request) error {
 	if len(r.Body) == 0 {
-		return nil
+		return innerGiven(r)
 	}
 	members, err := jsonvalue.Members(r.Body)
 	if err != nil {
@@ -223,10 +230,15 @@ func params(r *transport.Request) error {
 			return err
 		}
 	}
+	r.Body = nil
+	return innerGiven(r)
+}
+
+// innerGiven sees to it that an operation below an entity knows below which of its parts: no id would be the metadata.
+func innerGiven(r *transport.Request) error {
 	if r.Op.Inner != "" && r.Inner == "" {
 		return problem.At("/"+r.Op.Inner, "is missing")
 	}
-	r.Body = nil
 	return nil
 }
 
@@ -268,6 +280,9 @@ func scalar(v *jsonvalue.Value) (string, bool) {
 func (c *call) done(reply *transport.Reply, err error) {
 	defer c.server.inFlight.Done()
 	c.answer(reply, err)
+	if c.reads {
+		c.server.reading.Add(-1)
+	}
 }
 
 func (c *call) answer(reply *transport.Reply, err error) {
@@ -277,19 +292,30 @@ func (c *call) answer(reply *transport.Reply, err error) {
 		p := problem.Of(err)
 		code = p.Code
 		c.server.observer.Refused(c.request, p, err)
-		msg.Header = nats.Header{
-			transport.HeaderServiceCode:  []string{strconv.Itoa(code.Status())},
-			transport.HeaderServiceError: []string{code.Title()},
-			transport.HeaderRequestID:    []string{c.request.RequestID},
-		}
+		msg.Header = errorHeader(p, c.request.RequestID)
 		msg.Data = transport.RenderProblem(p, c.request.RequestID)
 	} else {
 		msg.Data = reply.Body
 	}
-	if err := c.server.nc.PublishMsg(msg); err != nil {
+	err = c.server.nc.PublishMsg(msg)
+	if errors.Is(err, nats.ErrMaxPayload) {
+		code = problem.TooLarge
+		p := problem.New(code, "the answer of %d bytes is more than NATS takes: ask for a smaller page", len(msg.Data))
+		err = c.server.nc.PublishMsg(&nats.Msg{Subject: c.reply, Data: transport.RenderProblem(p, c.request.RequestID),
+			Header: errorHeader(p, c.request.RequestID)})
+	}
+	if err != nil {
 		c.server.observer.Dropped("publish")
 	}
 	c.server.observer.Answered(c.request.Op, code, time.Since(c.request.Received))
+}
+
+func errorHeader(p *problem.Problem, requestID string) nats.Header {
+	return nats.Header{
+		transport.HeaderServiceCode:  []string{strconv.Itoa(p.Code.Status())},
+		transport.HeaderServiceError: []string{p.Code.Title()},
+		transport.HeaderRequestID:    []string{requestID},
+	}
 }
 
 // Stop takes no more requests and waits until those that were taken are answered.

@@ -32,6 +32,11 @@ func (s *Service) adminBackup(ctx context.Context, r *transport.Request, done re
 		done(nil, err)
 		return
 	}
+	if !s.adminBusy.CompareAndSwap(false, true) {
+		done(nil, busy())
+		return
+	}
+	defer s.adminBusy.Store(false)
 	result, err := s.Admin.Backup(ctx, name)
 	if err != nil {
 		done(nil, err)
@@ -42,10 +47,19 @@ func (s *Service) adminBackup(ctx context.Context, r *transport.Request, done re
 
 // adminVerify reads the whole store against its hashes.
 func (s *Service) adminVerify(ctx context.Context, _ *transport.Request, done reply) {
+	if !s.adminBusy.CompareAndSwap(false, true) {
+		done(nil, busy())
+		return
+	}
+	defer s.adminBusy.Store(false)
 	report, err := s.Admin.Verify(ctx)
 	if err != nil {
 		done(nil, err)
 		return
 	}
 	done(ok(report))
+}
+
+func busy() error {
+	return problem.New(problem.WrongState, "a backup or verification is under way: one at a time")
 }

@@ -31,16 +31,18 @@ func (s *Service) collectionEvents(_ context.Context, r *transport.Request, done
 		if _, err := newest(view, id); err != nil {
 			return nil, err
 		}
-		page := EventPage{Items: []transport.Event{}}
+		page, bytes := EventPage{Items: []transport.Event{}}, 0
 		for rec, err := range view.Records(id, after) {
 			if err != nil {
 				return nil, err
 			}
-			if len(page.Items) == limit {
-				page.Next = cursor{Number: page.Items[limit-1].Seq}.String()
+			if len(page.Items) == limit || bytes > s.Limits.PageMaxBytes/2 {
+				page.Next = cursor{Number: page.Items[len(page.Items)-1].Seq}.String()
 				break
 			}
-			page.Items = append(page.Items, transport.EventOf(rec))
+			e := transport.EventOf(rec)
+			page.Items = append(page.Items, e)
+			bytes += e.Data.Bytes() + eventBytes
 		}
 		return ok(page)
 	})
@@ -59,6 +61,9 @@ func (s *Service) eventsQuery(r *transport.Request) (after uint64, limit int, er
 	}
 	return after, limit, err
 }
+
+// eventBytes is about what an event takes beside the names in it.
+const eventBytes = 300
 
 // streamBatchMax is how many events a stream reads from the store at once.
 const streamBatchMax = 256

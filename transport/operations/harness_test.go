@@ -58,6 +58,7 @@ func start(t testing.TB, fs vfs.FS) *bench {
 		Failed: func(id persistence.EntityID, _ string, err error) { t.Errorf("command of %v failed: %v", id, err) }}
 	h = host.New(actors.Kinds(actors.DefaultLimits), world, store, c, clock, host.DefaultBounds, host.Observer{
 		Activated: func(time.Duration, error) {}, Passivated: func() {}, Refused: func(string) {},
+		Broken: func(err error) { t.Error(err) },
 	}, slog.New(slog.DiscardHandler))
 	ids := 0
 	b.service = &Service{Host: h, Store: store, Clock: clock, Limits: DefaultLimits, Watchers: watchers,

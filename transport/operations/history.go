@@ -59,13 +59,13 @@ func (s *Service) collectionHistory(_ context.Context, r *transport.Request, don
 		if _, err := newest(view, id); err != nil {
 			return nil, err
 		}
-		page := HistoryPage{Items: []Version{}}
+		page, bytes := HistoryPage{Items: []Version{}}, 0
 		for rec, err := range view.Versions(id, c.Version) {
 			if err != nil {
 				return nil, err
 			}
-			if len(page.Items) == limit {
-				page.Next = cursor{Version: page.Items[limit-1].Version}.String()
+			if len(page.Items) == limit || bytes > s.Limits.PageMaxBytes/2 {
+				page.Next = cursor{Version: page.Items[len(page.Items)-1].Version}.String()
 				break
 			}
 			v, err := versionOf(rec)
@@ -73,6 +73,7 @@ func (s *Service) collectionHistory(_ context.Context, r *transport.Request, don
 				return nil, err
 			}
 			page.Items = append(page.Items, v)
+			bytes += v.Bytes() + len(v.Reason) + eventBytes
 		}
 		return ok(page)
 	})
@@ -118,6 +119,9 @@ type ReadableChange struct {
 	Kind   string          `json:"kind" doc:"added, removed or changed"`
 	Before json.RawMessage `json:"before,omitempty"`
 	After  json.RawMessage `json:"after,omitempty"`
+
+	BeforeBytes int `json:"beforeBytes,omitempty" doc:"Size of a value that is too long to be shown"`
+	AfterBytes  int `json:"afterBytes,omitempty" doc:"Size of a value that is too long to be shown"`
 }
 
 // collectionDiff compares two versions. It costs what changed between them.
@@ -250,6 +254,12 @@ func (sh *shown) tree(part string) (*jsonvalue.Value, error) {
 	return jsonvalue.Parse(text)
 }
 
+// changesMaxBytes bounds the list for people of one document; the patch is never much longer than the document.
+const changesMaxBytes = 256 << 10
+
+// valueMaxBytes is the longest value that the list for people shows; of a longer one it tells the size.
+const valueMaxBytes = 4 << 10
+
 // diffPart is the difference of one part, and about how large it is.
 func diffPart(part string, before, after *jsonvalue.Value) (jsonvalue.Patch, []ReadableChange, int) {
 	base := jsonvalue.Pointer{"metadata"}
@@ -262,10 +272,10 @@ func diffPart(part string, before, after *jsonvalue.Value) (jsonvalue.Patch, []R
 	case before == nil && after == nil:
 	case before == nil:
 		patch = jsonvalue.Patch{{Op: jsonvalue.OpAdd, Path: base, Value: after}}
-		changes = []ReadableChange{{Path: base.String(), Kind: "added", After: after.Text()}}
+		changes = []ReadableChange{readable("", jsonvalue.Change{Path: base.String(), Kind: jsonvalue.Added, After: after})}
 	case after == nil:
 		patch = jsonvalue.Patch{{Op: jsonvalue.OpRemove, Path: base}}
-		changes = []ReadableChange{{Path: base.String(), Kind: "removed", Before: before.Text()}}
+		changes = []ReadableChange{readable("", jsonvalue.Change{Path: base.String(), Kind: jsonvalue.Removed, Before: before})}
 	default:
 		for _, op := range jsonvalue.Diff(before, after) {
 			op.Path = append(append(jsonvalue.Pointer{}, base...), op.Path...)
@@ -274,9 +284,12 @@ func diffPart(part string, before, after *jsonvalue.Value) (jsonvalue.Patch, []R
 			}
 			patch = append(patch, op)
 		}
-		for _, c := range jsonvalue.Changes(before, after) {
+		for _, c := range jsonvalue.ChangesWithin(before, after, changesMaxBytes) {
 			changes = append(changes, readable(base.String(), c))
 		}
+	}
+	if len(patch) == 0 {
+		return nil, nil, 0
 	}
 	size := len(patch.Text())
 	for _, c := range changes {
@@ -287,13 +300,20 @@ func diffPart(part string, before, after *jsonvalue.Value) (jsonvalue.Patch, []R
 
 func readable(base string, c jsonvalue.Change) ReadableChange {
 	r := ReadableChange{Path: base + c.Path, Kind: c.Kind}
-	if c.Before != nil {
-		r.Before = c.Before.Text()
-	}
-	if c.After != nil {
-		r.After = c.After.Text()
-	}
+	r.Before, r.BeforeBytes = shownValue(c.Before)
+	r.After, r.AfterBytes = shownValue(c.After)
 	return r
+}
+
+// shownValue is the text of a value, or its size if it is long.
+func shownValue(v *jsonvalue.Value) (text json.RawMessage, bytes int) {
+	if v == nil {
+		return nil, 0
+	}
+	if n := v.Size(); n > valueMaxBytes {
+		return nil, n
+	}
+	return v.Text(), 0
 }
 
 // Blame is the answer of collection.blame.

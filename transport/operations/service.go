@@ -10,6 +10,7 @@ import (
 	"maps"
 	"mime"
 	"slices"
+	"sync/atomic"
 
 	"concord/actors"
 	"concord/actors/entity"
@@ -29,6 +30,8 @@ type Service struct {
 	Watchers *Watchers
 	Admin    Admin
 	Failed   func(requestID string, err error) // logs what the caller is not told
+
+	adminBusy atomic.Bool // one long admin operation at a time
 }
 
 // Limits of the operations.
