@@ -168,7 +168,11 @@ func (h *Host) activate(id persistence.EntityID) (live entity.Live, err error) {
 // that it depends on is durable; a command that is refused for load is answered at once and has changed nothing.
 func (h *Host) Deliver(env *entity.Envelope) {
 	_, timer := env.Command.(due)
-	if err := h.store.Writable(); err != nil && !(timer && errors.Is(err, persistence.ErrLowSpace)) {
+	err := h.store.Writable()
+	if timer && errors.Is(err, persistence.ErrLowSpace) {
+		err = nil // what a timer does may make room
+	}
+	if err != nil {
 		env.Reply(entity.Answer{}, problem.New(problem.Unavailable, "writes are refused: %v", err))
 		return
 	}

@@ -54,7 +54,7 @@ type BackupResult struct {
 // Backup copies the store into a new directory below the backup directory.
 func (a admin) Backup(_ context.Context, name string) (any, error) {
 	if a.n.options.BackupDir == "" {
-		return nil, problem.New(problem.Unavailable, "no backup directory is set: see backup.dir")
+		return nil, problem.New(problem.WrongState, "no backup directory is set: see backup.dir")
 	}
 	if err := os.MkdirAll(a.n.options.BackupDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the backup directory: %w", err)

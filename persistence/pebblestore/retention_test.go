@@ -206,7 +206,7 @@ func TestRetentionAgainstAnUntrimmedCopy(t *testing.T) {
 // The same over longer histories, which rapid does not draw.
 func TestRetentionOfLongHistories(t *testing.T) {
 	for seed := range uint64(max(1, 4/underRace)) {
-		w := newTrimmedWorld(t, newSeeded(seed))
+		w := newTrimmedWorld(t, newSeeded(uint64(seed)))
 		for range max(1, 4/underRace) {
 			for range 400 {
 				w.step()

@@ -233,7 +233,7 @@ func TestTrimWhileCommitting(t *testing.T) {
 	var clients, trimmer sync.WaitGroup
 	stop := make(chan struct{})
 	for n := range 3 {
-		clients.Go(func() { v.client(t, n, uint64(n), nil).send(400/underRace) })
+		clients.Go(func() { v.client(t, n, uint64(n), nil).send(400 / underRace) })
 	}
 	trims := 0
 	trimmer.Go(func() {

@@ -18,16 +18,18 @@ import (
 type trimmerWorld struct {
 	*world
 	trimmer   *pebblestore.Trimmer
+	now       func() time.Time
 	dropped   int
 	forgotten int
 }
 
 func newTrimmerWorld(t *testing.T, policy func(persistence.EntityID) pebblestore.Policy) *trimmerWorld {
 	s := open(t, options(vfs.NewMem()).Tune(func(*pebble.Options) {}))
-	w := &trimmerWorld{world: newWorld(t, s)}
-	w.world.world.Now = time.Now
+	w := &trimmerWorld{world: newWorld(t, s), now: time.Now}
+	now := func() time.Time { return w.now() }
+	w.world.world.Now = now
 	w.trimmer = pebblestore.NewTrimmer(s, pebblestore.TrimmerOptions{
-		Policy: policy, Fold: fold, Now: time.Now,
+		Policy: policy, Fold: fold, Now: now,
 		Failed:    func(e persistence.EntityID, err error) { t.Errorf("%v: %v", e, err) },
 		Forgotten: func(pebblestore.Forgotten) { w.forgotten++ },
 		Dropped:   func() { w.dropped++ },
@@ -118,24 +120,25 @@ func TestTrimmerIsBounded(t *testing.T) {
 func TestTrimmerSweepsDaily(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTrimmerWorld(t, func(persistence.EntityID) pebblestore.Policy { return pebblestore.Policy{Days: 1} })
-		id := collectionID(1)
+		start, id := time.Now(), collectionID(1)
+		w.now = func() time.Time { return start.Add(10 * time.Since(start)) } // ten hours of the domain in one
 		for n := range 10 {
 			w.write(id, put("d", document(n, 60)))
 		}
 		w.line.flush()
 		stop := w.run(t)
-		time.Sleep(20 * time.Hour)
-		synctest.Wait()
-		if kept := w.versionsKept(id); kept != 10 {
-			t.Errorf("%d versions are kept after less than a day", kept)
+		kept := func(hours time.Duration, want int) {
+			t.Helper()
+			time.Sleep(hours*time.Hour + time.Minute)
+			synctest.Wait()
+			if kept := w.versionsKept(id); kept != want {
+				t.Errorf("%d versions are kept, not %d", kept, want)
+			}
 		}
-		time.Sleep(30 * time.Hour)
-		synctest.Wait()
-		if kept := w.versionsKept(id); kept != 1 {
-			t.Errorf("%d versions are kept after more than two days", kept)
-		}
-		if w.forgotten < 50 {
-			t.Errorf("outcomes were looked at %d times in 50 hours", w.forgotten)
+		kept(2, 10) // less than a day
+		kept(3, 1)  // more than two
+		if w.forgotten < 5 {
+			t.Errorf("outcomes were looked at %d times in 5 hours", w.forgotten)
 		}
 		stop()
 	})

@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -59,12 +60,12 @@ func (s *Service) collectionHistory(_ context.Context, r *transport.Request, don
 		if _, err := newest(view, id); err != nil {
 			return nil, err
 		}
-		page, bytes := HistoryPage{Items: []Version{}}, 0
+		page, size := HistoryPage{Items: []Version{}}, 0
 		for rec, err := range view.Versions(id, c.Version) {
 			if err != nil {
 				return nil, err
 			}
-			if len(page.Items) == limit || bytes > s.Limits.PageMaxBytes/2 {
+			if len(page.Items) == limit || size > s.Limits.PageMaxBytes/2 {
 				page.Next = cursor{Version: page.Items[len(page.Items)-1].Version}.String()
 				break
 			}
@@ -73,7 +74,7 @@ func (s *Service) collectionHistory(_ context.Context, r *transport.Request, don
 				return nil, err
 			}
 			page.Items = append(page.Items, v)
-			bytes += v.Bytes() + len(v.Reason) + eventBytes
+			size += v.Bytes() + len(v.Reason) + eventBytes
 		}
 		return ok(page)
 	})
@@ -97,11 +98,13 @@ func versionOf(rec *recordpb.Record) (Version, error) {
 
 // ok is a success with a JSON body.
 func ok(body any) (*transport.Reply, error) {
-	text, err := json.Marshal(body)
-	if err != nil {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false) // contents are shown as they are
+	if err := e.Encode(body); err != nil {
 		return nil, err
 	}
-	return &transport.Reply{Status: http.StatusOK, Body: text}, nil
+	return &transport.Reply{Status: http.StatusOK, Body: bytes.TrimSuffix(text.Bytes(), []byte("\n"))}, nil
 }
 
 // Diff is the answer of collection.diff.
@@ -193,12 +196,12 @@ func (s *Service) diff(view persistence.View, id persistence.EntityID, from, to 
 		if err != nil {
 			return nil, err
 		}
-		ops, changes, bytes := diffPart(part, before, then)
-		if size > 0 && size+bytes > s.Limits.PageMaxBytes/2 {
+		ops, changes, more := diffPart(part, before, then)
+		if size > 0 && size+more > s.Limits.PageMaxBytes/2 {
 			d.Next = cursor{After: ids[i-1], Version: to}.String()
 			break
 		}
-		size += bytes
+		size += more
 		patch, d.Changes = append(patch, ops...), append(d.Changes, changes...)
 	}
 	d.Patch = patch.Text()
