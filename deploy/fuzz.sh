@@ -8,8 +8,13 @@ while read -r file; do
   for target in $(grep -oE '^func Fuzz[A-Za-z0-9_]+' "$file" | sed 's/^func //'); do
     echo "fuzz $package $target $time"
     go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime "$time" >/tmp/concord-fuzz.$$ 2>&1 || {
-      cat /tmp/concord-fuzz.$$
-      exit 1
+      # The runner of Go itself may end with this when the time is up; without a failing input it says nothing about us.
+      if grep -q 'context deadline exceeded' /tmp/concord-fuzz.$$ && ! grep -q 'Failing input' /tmp/concord-fuzz.$$; then
+        echo "  (ended by the runner's own deadline, no failing input)"
+      else
+        cat /tmp/concord-fuzz.$$
+        exit 1
+      fi
     }
     targets=$((targets + 1))
   done

@@ -118,6 +118,14 @@ func (f *fault) run(t *testing.T, cause error, once bool, nth int) bool {
 		sound(t, again)
 		closeStore(t, again)
 	}
+	if armed.Store(false); fatal.Load() == nil { // the disk is well again, and so is the store
+		if err := v.stop(); err != nil {
+			t.Errorf("committer: %v", err)
+		}
+		kept(t, s, v.told.so())
+		sound(t, s)
+		closeStore(t, s)
+	}
 	return hit.Load()
 }
 
