@@ -46,7 +46,7 @@ test: build ## All tests but those of the faults
 
 .PHONY: race
 race: ## The packages with goroutines of their own, under the race detector
-	go test -race -shuffle=on ./persistence/ ./actors/... ./transport/... ./internal/node/ -rapid.checks=20
+	go test -race -shuffle=on ./persistence/ ./actors/... ./transport/... ./internal/node/
 
 .PHONY: faults
 faults: ## Kill and pause a real process under load, and judge what is left
