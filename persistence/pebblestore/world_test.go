@@ -21,8 +21,8 @@ import (
 	"concord/persistence/recordpb"
 )
 
-// kinds are the real ones: what is committed and rebuilt here is what a node commits and rebuilds.
-var kinds = actors.Kinds(actors.DefaultLimits)
+// kinds are the real ones, and one more: what is committed and rebuilt here is what a node commits and rebuilds.
+var kinds = withMixed(actors.Kinds(actors.DefaultLimits))
 
 // fold is what cmd gives the store's upkeep.
 func fold(before persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
@@ -248,7 +248,7 @@ type history struct {
 
 // step does one random thing.
 func (h *history) step() {
-	switch h.choose.n("what", 12) {
+	switch h.choose.n("what", 14) {
 	case 0:
 		h.advance(time.Duration(1+h.choose.n("minutes", 90)) * time.Minute)
 	case 1:
@@ -263,6 +263,8 @@ func (h *history) step() {
 		h.provider()
 	case 6:
 		h.upload()
+	case 7, 8:
+		h.mixed()
 	default:
 		h.collection()
 	}

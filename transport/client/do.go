@@ -20,6 +20,8 @@ const (
 	deadlineMaxMS = 10 * 60 * 1000 // what Concord-Deadline may say
 	retryMin      = 20 * time.Millisecond
 	retryMax      = 2 * time.Second
+	// No attempt begins with less time left: it would hardly be answered, and make a known outcome unknown.
+	attemptMin = 10 * time.Millisecond
 )
 
 // Do calls an operation of the table by its name and returns the body of the answer. id is that of the entity, empty for
@@ -139,9 +141,9 @@ func retryAfter(err error) time.Duration {
 // jittered is between half of d and d, so that those who were refused together do not come back together.
 func jittered(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
-// pause waits, and is false if the context ends first or would end during the wait.
+// pause waits, and is false if the context ends first, or would end during the wait or right after it.
 func pause(ctx context.Context, d time.Duration) bool {
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d+attemptMin {
 		return false
 	}
 	timer := time.NewTimer(d)
