@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"concord/persistence/pebblestore"
 )
 
 // rig is a node with a client.
@@ -148,5 +151,75 @@ func TestWritesGoOnWithoutStream(t *testing.T) {
 	defer r.stop()
 	for n := range 20 {
 		r.put("c", n)
+	}
+}
+
+// TestOutboxBoundsChange: a stream that is there is brought under today's settings.
+func TestOutboxBoundsChange(t *testing.T) {
+	o := testOptions(t)
+	r := startRig(t, o)
+	r.put("c", 1)
+	r.events(1, 1)
+	r.stop()
+	o.Events.MaxAge, o.Events.MaxBytes = 3*time.Hour, 1<<30
+	r = startRig(t, o)
+	defer r.stop()
+	r.put("c", 2)
+	r.events(1, 2)
+	js, err := jetstream.New(r.c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(t.Context(), "CONCORD_EVENTS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := stream.CachedInfo().Config; c.MaxAge != 3*time.Hour || c.MaxBytes != 1<<30 || !c.AllowAtomicPublish {
+		t.Errorf("the stream has %v, %d bytes, atomic %v", c.MaxAge, c.MaxBytes, c.AllowAtomicPublish)
+	}
+}
+
+// TestOutboxKnownIDs: the stream was emptied, and its cursor lost, but it still knows the ids of what it had. A batch
+// with such an id would be refused again and again.
+func TestOutboxKnownIDs(t *testing.T) {
+	o := testOptions(t)
+	r := startRig(t, o)
+	for c := range 10 {
+		r.put(fmt.Sprint("c", c), 1)
+	}
+	r.events(10, 1)
+	js, err := jetstream.New(r.c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stream, err := js.Stream(t.Context(), "CONCORD_EVENTS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	r.stop()
+	loseCursors(t, o)
+	r = startRig(t, o)
+	defer r.stop()
+	r.put("other", 1)
+	r.events(1, 1)
+}
+
+// loseCursors makes the tail begin at the oldest record.
+func loseCursors(t *testing.T, o Options) {
+	t.Helper()
+	store, err := pebblestore.Open(filepath.Join(o.Data, "store"), o.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"fanout", "fanout.safe"} {
+		if err := store.SetCursor(name, []byte(`{}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
 	}
 }

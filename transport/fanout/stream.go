@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -177,23 +178,53 @@ func (t *Tail) compare(ctx context.Context, stream jetstream.Stream, info *jetst
 	return nil
 }
 
+// ensure makes the stream, or brings one that is there under today's settings: an operator may have changed its bounds,
+// and without atomic publishing no batch would be taken.
 func (t *Tail) ensure(ctx context.Context) (jetstream.Stream, error) {
 	stream, err := t.js.Stream(ctx, t.config.Stream)
-	if err == nil {
-		return stream, nil
-	}
-	if !errors.Is(err, jetstream.ErrStreamNotFound) {
+	switch {
+	case err == nil:
+		return t.adjust(ctx, stream)
+	case !errors.Is(err, jetstream.ErrStreamNotFound):
 		return nil, fmt.Errorf("look for stream %s: %w", t.config.Stream, err)
 	}
-	stream, err = t.js.CreateStream(ctx, jetstream.StreamConfig{
+	c := jetstream.StreamConfig{
 		Name: t.config.Stream, Description: "What happened to the entities of Concord, in order for each",
-		Subjects: []string{t.config.Prefix + ".event.>"}, Storage: jetstream.FileStorage,
-		MaxAge: t.config.MaxAge, MaxBytes: t.config.MaxBytes, Discard: jetstream.DiscardOld,
-		AllowAtomicPublish: true, Duplicates: min(10*time.Minute, t.config.MaxAge),
-	})
-	if err != nil {
+		Subjects: t.subjects(), Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld,
+	}
+	t.bound(&c)
+	if stream, err = t.js.CreateStream(ctx, c); err != nil {
 		return nil, fmt.Errorf("make stream %s: %w", t.config.Stream, err)
 	}
+	return stream, nil
+}
+
+func (t *Tail) subjects() []string { return []string{t.config.Prefix + ".event.>"} }
+
+// bound sets what may change during the life of the stream.
+func (t *Tail) bound(c *jetstream.StreamConfig) {
+	c.MaxAge, c.MaxBytes, c.AllowAtomicPublish = t.config.MaxAge, t.config.MaxBytes, true
+	c.Duplicates = min(duplicatesMax, t.config.MaxAge)
+}
+
+// duplicatesMax is how long the stream knows the ids of its messages.
+const duplicatesMax = 10 * time.Minute
+
+func (t *Tail) adjust(ctx context.Context, stream jetstream.Stream) (jetstream.Stream, error) {
+	has := stream.CachedInfo().Config
+	if !slices.Equal(has.Subjects, t.subjects()) {
+		return nil, fmt.Errorf("stream %s is not ours: its subjects are %q", t.config.Stream, has.Subjects)
+	}
+	want := has
+	t.bound(&want)
+	if want.MaxAge == has.MaxAge && want.MaxBytes == has.MaxBytes && want.Duplicates == has.Duplicates && has.AllowAtomicPublish {
+		return stream, nil
+	}
+	stream, err := t.js.UpdateStream(ctx, want)
+	if err != nil {
+		return nil, fmt.Errorf("change the bounds of stream %s: %w", t.config.Stream, err)
+	}
+	t.log.Info().Dur("maxAge", want.MaxAge).Int64("maxBytes", want.MaxBytes).Msg("the bounds of the event stream were changed")
 	return stream, nil
 }
 
@@ -254,6 +285,21 @@ func (t *Tail) send(ctx context.Context, events []outgoing) (uint64, error) {
 		return t.await(ctx, msg, len(events))
 	}
 	return 0, nil
+}
+
+// sendSingly publishes events one by one: the stream knows the ids of some of them although it has none of their
+// messages any more, and refuses any batch with such a one. It returns those that the stream took.
+func (t *Tail) sendSingly(ctx context.Context, events []outgoing) (taken []outgoing, seq uint64, err error) {
+	for _, e := range events {
+		at, err := t.send(ctx, []outgoing{e})
+		if err != nil {
+			return nil, 0, err
+		}
+		if at != 0 {
+			taken, seq = append(taken, e), at
+		}
+	}
+	return taken, seq, nil
 }
 
 func (t *Tail) message(e outgoing) *nats.Msg {

@@ -154,6 +154,7 @@ func (t *Tail) Run(ctx context.Context) error {
 			return t.finish()
 		case err != nil:
 			t.stream = nil // look at it again
+			t.doubt()      // what was sent may have been taken
 			t.log.Warn().Err(err).Dur("retryIn", retry).Msg("fan-out waits for JetStream")
 			if !pause(ctx, retry) {
 				return t.finish()
@@ -348,6 +349,9 @@ func (t *Tail) publish(ctx context.Context, b *batch) error {
 			return err
 		}
 		seq, err = t.send(ctx, events)
+	}
+	if errors.Is(err, errRepeated) {
+		events, seq, err = t.sendSingly(ctx, events)
 	}
 	if err != nil {
 		return err
