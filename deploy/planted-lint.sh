@@ -16,6 +16,8 @@ plant transport/operations github.com/cockroachdb/pebble/v2 pebble-has-one-door
 plant actors/entity github.com/asynkron/protoactor-go/actor protoactor-has-one-door
 plant persistence github.com/nats-io/nats.go nats-has-its-doors
 plant transport github.com/prometheus/client_golang/prometheus prometheus-has-one-door
+plant transport/client concord/transport/operations client-is-light
+plant transport/api concord/actors/host client-is-light
 plant actors/collection os kinds-are-pure
 plant actors/provider concord/actors/upload kinds-do-not-import-each-other-provider
 plant actors/upload concord/actors/collection kinds-do-not-import-each-other-upload

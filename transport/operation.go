@@ -1,6 +1,7 @@
 // Package transport is the contract between Concord and its callers: what an operation is, what a request and a reply
-// are, and how a refusal looks. The operations themselves stand in transport/operations, in one table; natsapi and
-// httpapi offer that table in their own ways, and the documents (OpenAPI, discovery, rights) are made from it.
+// are, and how a refusal looks. The operations themselves stand in transport/api, in one table, and the code behind them in
+// transport/operations; natsapi and httpapi offer that table in their own ways, and the documents (OpenAPI, discovery,
+// rights) are made from it.
 package transport
 
 import (
@@ -180,6 +181,14 @@ const (
 	HeaderServiceCode    = "Nats-Service-Error-Code"
 )
 
+// Media types of bodies and answers. A body is MediaJSON unless the operation takes others (Operation.Types).
+const (
+	MediaJSON        = "application/json"
+	MediaJSONPatch   = "application/json-patch+json"  // RFC 6902
+	MediaMergePatch  = "application/merge-patch+json" // RFC 7396
+	MediaEventStream = "text/event-stream"
+)
+
 // SetHeader puts a header into the request, whatever the case of its name; unknown ones are ignored.
 func (r *Request) SetHeader(name, value string) {
 	h := &r.Header
@@ -237,7 +246,8 @@ type Gate struct {
 	Auth   Authenticator
 	Now    func() time.Time // the domain's clock
 	Limits Limits
-	// Exists says whether the store has anything of the provider.
+	// Exists says whether the store has anything of the provider. It is called on goroutines that serve others, too, and
+	// must not read from the disk each time: see Providers.
 	Exists func(provider string) bool
 }
 

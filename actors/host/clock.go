@@ -1,6 +1,7 @@
 package host
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -8,8 +9,9 @@ import (
 // Clock is the domain's time. Decisions, timers and the memory of idempotency keys go by it and by nothing else.
 type Clock interface {
 	Now() time.Time
-	// Wait returns a channel that is closed at the time, or when the clock has been moved past it.
-	Wait(until time.Time) <-chan struct{}
+	// Wait returns a channel that is closed at the time, or when the clock has been moved past it. Whoever no longer waits
+	// calls cancel, lest the wait is kept until then; it may be called at any time and more than once.
+	Wait(until time.Time) (reached <-chan struct{}, cancel func())
 }
 
 // SystemClock is the operating system's.
@@ -19,10 +21,10 @@ type SystemClock struct{}
 func (SystemClock) Now() time.Time { return time.Now() }
 
 // Wait waits in real time.
-func (SystemClock) Wait(until time.Time) <-chan struct{} {
+func (SystemClock) Wait(until time.Time) (reached <-chan struct{}, cancel func()) {
 	c := make(chan struct{})
-	time.AfterFunc(time.Until(until), func() { close(c) })
-	return c
+	timer := time.AfterFunc(time.Until(until), func() { close(c) })
+	return c, func() { timer.Stop() }
 }
 
 // TestClock stands still until it is advanced, and never goes back.
@@ -48,16 +50,22 @@ func (c *TestClock) Now() time.Time {
 }
 
 // Wait waits until somebody moves the clock to the time.
-func (c *TestClock) Wait(until time.Time) <-chan struct{} {
+func (c *TestClock) Wait(until time.Time) (reached <-chan struct{}, cancel func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	done := make(chan struct{})
 	if !until.After(c.now) {
 		close(done)
-		return done
+		return done, func() {}
 	}
 	c.waiting = append(c.waiting, testWait{until, done})
-	return done
+	return done, func() { c.forget(done) }
+}
+
+func (c *TestClock) forget(done chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = slices.DeleteFunc(c.waiting, func(w testWait) bool { return w.done == done })
 }
 
 // Set moves the clock forward; an earlier time leaves it where it is.

@@ -29,15 +29,17 @@ type timers struct {
 
 	firing sync.Mutex // one batch at a time: the clock may be moved by hand while it is also waited for
 
-	mu       sync.Mutex
-	earliest []time.Time // by partition; zero: none
-	changed  chan struct{}
-	loaded   chan struct{} // closed once earliest is read from the index
+	mu        sync.Mutex
+	earliest  []time.Time // by partition; zero: none
+	meanwhile []time.Time // by partition: the earliest that was armed since look last began; zero: none
+	changed   chan struct{}
+	loaded    chan struct{} // closed once earliest is read from the index
 }
 
 func newTimers(h *Host) *timers {
-	return &timers{host: h, earliest: make([]time.Time, h.store.Partitions()), changed: make(chan struct{}, 1),
-		loaded: make(chan struct{})}
+	partitions := h.store.Partitions()
+	return &timers{host: h, earliest: make([]time.Time, partitions), meanwhile: make([]time.Time, partitions),
+		changed: make(chan struct{}, 1), loaded: make(chan struct{})}
 }
 
 // load reads the earliest timer of each partition: one seek each.
@@ -50,11 +52,13 @@ func (t *timers) load() error {
 	return nil
 }
 
-// look finds the earliest timer of the partition. It holds the lock while it reads: a timer that is committed in the
-// meantime is announced after, and not forgotten.
+// look finds the earliest timer of the partition. It does not hold the lock while it reads, since the committer waits for
+// the lock: a timer that is committed in the meantime may not be in what is read, but is announced (armed). One goroutine
+// at a time may look at a partition.
 func (t *timers) look(p persistence.Partition) error {
 	t.mu.Lock()
-	defer t.mu.Unlock()
+	t.meanwhile[p] = time.Time{}
+	t.mu.Unlock()
 	var first time.Time
 	for timer, err := range t.host.store.Timers(p) {
 		if err != nil {
@@ -63,9 +67,17 @@ func (t *timers) look(p persistence.Partition) error {
 		first = timer.Due
 		break
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if sooner(t.meanwhile[p], first) {
+		first = t.meanwhile[p]
+	}
 	t.earliest[p] = first
 	return nil
 }
+
+// sooner says whether there is a time a, and it is before b or there is no b.
+func sooner(a, b time.Time) bool { return !a.IsZero() && (b.IsZero() || a.Before(b)) }
 
 // Committed tells the timers of a durable group. It is the committer's observer.
 func (h *Host) Committed(group []*persistence.Entry) {
@@ -80,14 +92,18 @@ func (h *Host) Committed(group []*persistence.Entry) {
 	}
 }
 
+// armed is told of each timer that is committed. It does not wait for the disk.
 func (t *timers) armed(p persistence.Partition, at time.Time) {
 	t.mu.Lock()
-	sooner := t.earliest[p].IsZero() || at.Before(t.earliest[p])
-	if sooner {
+	if sooner(at, t.meanwhile[p]) {
+		t.meanwhile[p] = at
+	}
+	news := sooner(at, t.earliest[p])
+	if news {
 		t.earliest[p] = at
 	}
 	t.mu.Unlock()
-	if sooner {
+	if news {
 		select {
 		case t.changed <- struct{}{}:
 		default:
@@ -113,21 +129,35 @@ func (t *timers) run(ctx context.Context) error {
 		return err
 	}
 	close(t.loaded)
-	for {
-		var wait <-chan struct{}
-		p, at, ok := t.next()
-		if ok {
-			wait = t.host.clock.Wait(at)
+	for ctx.Err() == nil {
+		p, due := t.await(ctx)
+		if !due {
+			continue
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.changed:
-		case <-wait:
-			if err := t.fire(ctx, p, t.host.clock.Now()); err != nil {
-				return err
-			}
+		if err := t.fire(ctx, p, t.host.clock.Now()); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// await waits until the clock has reached the earliest timer, and names its partition. due is false if the context has
+// ended, or if another timer may be the earliest now.
+func (t *timers) await(ctx context.Context) (p persistence.Partition, due bool) {
+	p, at, ok := t.next()
+	var reached <-chan struct{}
+	if ok {
+		var cancel func()
+		reached, cancel = t.host.clock.Wait(at)
+		defer cancel()
+	}
+	select {
+	case <-ctx.Done():
+		return p, false
+	case <-t.changed:
+		return p, false
+	case <-reached:
+		return p, true
 	}
 }
 

@@ -71,7 +71,7 @@ func (a *app) runExport(ctx context.Context, path string, in exportInput) error 
 	if err != nil {
 		return err
 	}
-	progress := show.NewProgress(a.errs, "export", "records", 0)
+	progress := show.NewProgress(a.errs, "export", "record", 0)
 	var totals transfer.Totals
 	err = a.toFile(path, func(out io.Writer) error {
 		writer, err := records.NewWriter(out, format, records.Options{ID: in.idMember, Value: in.valueMember})

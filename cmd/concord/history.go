@@ -228,6 +228,9 @@ func blameLines(ctx context.Context, c *client.Client, id string) func(func(blam
 				yield(blameLine{}, err)
 				return
 			}
+			if page.Whole != nil && !yield(blameLine{"/metadata", *page.Whole}, nil) {
+				return
+			}
 			if first && !yieldBlame("/metadata/", page.Metadata, yield) {
 				return
 			}

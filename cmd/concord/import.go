@@ -95,7 +95,7 @@ func (a *app) runImport(ctx context.Context, path string, in importInput) error 
 	if err != nil {
 		return err
 	}
-	progress := show.NewProgress(a.errs, "import", "records", source.size)
+	progress := show.NewProgress(a.errs, "import", "record", source.size)
 	source.read = progress.Read
 	im.Format, im.Failed, im.Moved = collectionFormat(format), failures.add, progress.Done
 	totals, err := a.importFrom(ctx, im, reader)
@@ -134,7 +134,7 @@ func (a *app) transferred(what string, t transfer.Totals, f *failures, err error
 			err = encodeErr
 		}
 	} else {
-		text := fmt.Sprintf("%s %s in %s, %s", what, plural(uint64(t.Moved), "record"), plural(uint64(t.Collections), "collection"),
+		text := fmt.Sprintf("%s %s in %s, %s", what, show.Count(t.Moved, "record"), show.Count(t.Collections, "collection"),
 			time.Since(f.begin).Round(time.Millisecond))
 		if t.Failed > 0 {
 			text += fmt.Sprintf("; %s failed", show.Thousands(int64(t.Failed)))

@@ -66,7 +66,7 @@ func poll(ts *testscript.TestScript, what string, fn func() bool) {
 	}
 }
 
-// ready waits for a ready file and has the commands after it call that server.
+// ready waits for a ready file and has the commands after it call that server. HTTP is its other host:port.
 func ready(ts *testscript.TestScript, _ bool, args []string) {
 	var at child.Addresses
 	poll(ts, args[0], func() bool {
@@ -74,6 +74,7 @@ func ready(ts *testscript.TestScript, _ bool, args []string) {
 		return err == nil && json.Unmarshal(text, &at) == nil && at.NATS != ""
 	})
 	ts.Setenv("CONCORD_SERVER", at.NATS)
+	ts.Setenv("HTTP", strings.TrimPrefix(at.HTTP, "http://"))
 }
 
 // address sets a variable to the host:port of the present server.

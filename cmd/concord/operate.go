@@ -214,8 +214,8 @@ that is not sound is removed again, and the exit code is 1.`,
 			if err != nil {
 				return err
 			}
-			return a.done(report, "restored %s records of %s entities into %s; it is sound", show.Thousands(int64(report.Records)),
-				show.Thousands(int64(report.Entities)), c.Data)
+			return a.done(report, "restored %s of %s into %s; it is sound", show.Count(report.Records, "record"),
+				show.Count(report.Entities, "entity"), c.Data)
 		},
 	}
 	flags = settings(cmd, "data", "config", "set")

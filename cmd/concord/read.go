@@ -221,7 +221,7 @@ func (a *app) collectionTable(c *client.Collection, documents iter.Seq2[client.I
 	if c.Type != "" {
 		w.print("  type " + c.Type)
 	}
-	w.print(fmt.Sprintf("  %s  updated %s\n", plural(c.DocumentCount, "document"), stamp(c.Updated)))
+	w.print(fmt.Sprintf("  %s  updated %s\n", show.Count(c.DocumentCount, "document"), stamp(c.Updated)))
 	if len(c.Metadata) > 0 && string(c.Metadata) != "{}" {
 		w.print("\n" + show.Indented(c.Metadata, "") + "\n")
 	}
@@ -246,14 +246,6 @@ func (a *app) collectionTable(c *client.Collection, documents iter.Seq2[client.I
 		w.print(fmt.Sprintf("... and more: -o jsonl shows all %d\n", c.DocumentCount))
 	}
 	return w.err
-}
-
-// plural is a count with its noun.
-func plural(n uint64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return show.Thousands(int64(n)) + " " + noun + "s"
 }
 
 // stamp is a time for people.

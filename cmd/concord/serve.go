@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -52,7 +53,7 @@ itself with exit code 70 if its store fails; --respawn, or systemd, starts it ag
 Settings come from --config FILE (YAML), the environment (CONCORD_...) and flags, the later before the earlier;
 --set key=value gives any of them, and ` + "`concord config show`" + ` lists them all.`,
 		Example: `  concord serve                                    # in ./data, on 127.0.0.1:4222 and 127.0.0.1:8080
-  concord serve --data /var/lib/concord --auth file:/etc/concord/principals.json --nats 0.0.0.0:4222
+  concord serve --data /var/lib/concord --auth file:/etc/concord/principals.json --http :8080
   concord serve --data mem: --nats 127.0.0.1:0 --ready-file ready.json   # for a test
   concord serve --config concord.yaml --set limits.document=1MiB --respawn`,
 		Args: arguments(cobra.NoArgs),
@@ -193,14 +194,24 @@ func hostPort(address string) (host string, port int, err error) {
 	return host, port, err
 }
 
-// free says at once that an address is taken: the embedded NATS server would try for a while.
+// free says at once which address is not to be had: the store need not be opened for it, and the embedded NATS server would
+// try for a while.
 func free(c *config.Config) error {
-	if c.NATS.URL != "" {
-		return nil
+	var errs []error
+	if c.NATS.URL == "" {
+		errs = append(errs, freeAddress("nats", c.NATS.Listen))
 	}
-	l, err := net.Listen("tcp", c.NATS.Listen) //nolint:noctx // it never waits
-	if err != nil {
-		return fmt.Errorf("nats.listen = %s: %w (another server? --nats HOST:0 takes a free port)", c.NATS.Listen, err)
+	return errors.Join(append(errs, freeAddress("http", c.HTTP.Listen))...)
+}
+
+// freeAddress says whether a server could listen there. The flag is that of the setting.
+func freeAddress(flag, address string) error {
+	l, err := net.Listen("tcp", address) //nolint:noctx // it never waits
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s.listen = %s: %w (another server? --%s HOST:0 takes a free port)", flag, address, err, flag)
+	case err != nil:
+		return fmt.Errorf("%s.listen = %s: %w", flag, address, err)
 	}
 	return l.Close()
 }

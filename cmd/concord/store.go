@@ -91,21 +91,20 @@ func (a *app) verified(r pebblestore.Report) error {
 		for _, f := range r.List {
 			w.print(show.Clean(f.String()) + "\n")
 		}
-		w.print(fmt.Sprintf("%s records of %s entities, %s contents beside them, %s derived records, %d files: ",
-			show.Thousands(int64(r.Records)), show.Thousands(int64(r.Entities)), show.Thousands(int64(r.Bodies)),
-			show.Thousands(int64(r.Derived)), r.Tables))
+		w.print(fmt.Sprintf("%s of %s, %s beside them, %s, %s: ", show.Count(r.Records, "record"), show.Count(r.Entities, "entity"),
+			show.Count(r.Bodies, "content"), show.Count(r.Derived, "derived record"), show.Count(r.Tables, "file")))
 		if r.Findings == 0 {
 			w.print("sound\n")
 		} else {
-			w.print(fmt.Sprintf("%d findings\n", r.Findings))
+			w.print(show.Count(r.Findings, "finding") + "\n")
 		}
 		if w.err != nil {
 			return w.err
 		}
 	}
 	if r.Findings > 0 {
-		return fmt.Errorf("the store is not sound: %d findings; `concord store rebuild` puts derived records right, a backup the rest",
-			r.Findings)
+		return fmt.Errorf("the store is not sound: %s; `concord store rebuild` puts derived records right, a backup the rest",
+			show.Count(r.Findings, "finding"))
 	}
 	return nil
 }
@@ -158,7 +157,7 @@ func (a *app) rebuilt(d pebblestore.Differences, dryRun bool) error {
 	if dryRun {
 		what = "differ"
 	}
-	_, err := fmt.Fprintf(a.out, "%s derived records, %s %s\n", show.Thousands(int64(d.Compared)), show.Thousands(int64(d.Count)), what)
+	_, err := fmt.Fprintf(a.out, "%s, %s %s\n", show.Count(d.Compared, "derived record"), show.Thousands(int64(d.Count)), what)
 	return err
 }
 

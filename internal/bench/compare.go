@@ -153,8 +153,8 @@ func warnings(results []Result) []string {
 				r.Load, r.Name, moved, driftMaxPercent))
 		}
 		if r.Errors > 0 || r.Missed > 0 {
-			texts = append(texts, fmt.Sprintf("%v: %s had %d errors and %d missed operations: %s",
-				r.Load, r.Name, r.Errors, r.Missed, r.FirstError))
+			texts = append(texts, fmt.Sprintf("%v: %s had %s and %s: %s",
+				r.Load, r.Name, counted(r.Errors, "error"), counted(r.Missed, "missed operation"), r.FirstError))
 		}
 	}
 	return texts

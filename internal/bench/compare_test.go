@@ -123,6 +123,14 @@ func TestWhereWeLoseNamesEveryBetterFigure(t *testing.T) {
 	}
 }
 
+func TestCounted(t *testing.T) {
+	for want, got := range map[string]string{"0 keys": counted(0, "key"), "1 client": counted(1, "client"), "64 clients": counted(64, "client")} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
 	if err := newReport(exampleResults(), "concord").WriteTable(&out); err != nil {

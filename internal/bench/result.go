@@ -31,10 +31,7 @@ type Load struct {
 
 // String names the load for people, without its sizes.
 func (l Load) String() string {
-	text := fmt.Sprintf("%s, %d clients", l.Workload, l.Clients)
-	if l.Clients == 1 {
-		text = l.Workload + ", 1 client"
-	}
+	text := l.Workload + ", " + counted(l.Clients, "client")
 	if l.Distribution != Uniform().String() {
 		text += ", " + l.Distribution
 	}
@@ -42,6 +39,14 @@ func (l Load) String() string {
 		text += fmt.Sprintf(", %.0f/s", l.RatePerSecond)
 	}
 	return text
+}
+
+// counted is a number with its noun, which is given for one.
+func counted[N int | int64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 func (w Workload) load() Load {

@@ -131,7 +131,7 @@ func (r *run) start(ctx context.Context) error {
 		if keys == 0 {
 			continue
 		}
-		r.progress("preload %s with %d keys", c.Name(), keys)
+		r.progress("preload %s with %s", c.Name(), counted(keys, "key"))
 		if err := Preload(ctx, c, keys, payloadBytes); err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (r *run) measureAll(ctx context.Context) error {
 				if e.missing != nil || t.rows[i].Unsupported {
 					continue
 				}
-				r.progress("round %d of %d, %s, %d clients: %s", round+1, r.plan.Rounds, t.Name, t.Clients, e.Name())
+				r.progress("round %d of %d, %s, %s: %s", round+1, r.plan.Rounds, t.Name, counted(t.Clients, "client"), e.Name())
 				if err := r.measureOne(ctx, e, t, t.rows[i]); err != nil {
 					return err
 				}

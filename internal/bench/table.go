@@ -36,8 +36,8 @@ func writeGroup(text *strings.Builder, group []Result, ratios []Ratio) {
 	for _, row := range group {
 		rounds = max(rounds, len(row.Rounds))
 	}
-	fmt.Fprintf(text, "%v: %d keys (%s), %d bytes, %s, median of %d rounds\n",
-		first.Load, first.Keys, first.Distribution, first.PayloadBytes, loop, rounds)
+	fmt.Fprintf(text, "%v: %s (%s), %s, %s, median of %s\n", first.Load,
+		counted(first.Keys, "key"), first.Distribution, counted(first.PayloadBytes, "byte"), loop, counted(rounds, "round"))
 
 	table := tabwriter.NewWriter(text, 0, 0, 2, ' ', tabwriter.AlignRight)
 	width := len("name")

@@ -84,6 +84,8 @@ func (f *file) group(prefix string, n *yaml.Node) {
 			f.group(key+".", value)
 		case !known && value.Tag == tagNull && len(membersOf(key)) > 0:
 			// a group of which all members are comments
+		case !known && value.Kind == yaml.MappingNode && len(value.Content) > 0:
+			f.unknownGroup(key+".", value)
 		case !known:
 			f.problems = append(f.problems, unknownKey(key, f.origin(name)))
 		case value.Kind != yaml.ScalarNode:
@@ -93,6 +95,13 @@ func (f *file) group(prefix string, n *yaml.Node) {
 		default:
 			f.give(key, value)
 		}
+	}
+}
+
+// unknownGroup refuses the members of a group that there is not: what they are called says best what is meant.
+func (f *file) unknownGroup(prefix string, n *yaml.Node) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		f.problems = append(f.problems, unknownKey(prefix+n.Content[i].Value, f.origin(n.Content[i])))
 	}
 }
 

@@ -82,17 +82,19 @@ func ExplainFlag(err error) error {
 	if !errors.As(err, &unknown) {
 		return err
 	}
-	name := unknown.GetSpecifiedName()
-	flags := []string{flagConfig, flagSet}
+	meant := map[string]string{flagConfig: "--" + flagConfig, flagSet: "--" + flagSet} // by what may have been typed
+	names := []string{flagConfig, flagSet}
 	for _, s := range Settings() {
-		if s.Key == name {
-			return fmt.Errorf("%w: did you mean --%s %s=...?", err, flagSet, s.Key)
-		}
+		flag := "--" + flagSet + " " + s.Key + "=..."
 		if s.Flag != "" {
-			flags = append(flags, s.Flag)
+			flag = "--" + s.Flag
+			meant[s.Flag], names = flag, append(names, s.Flag)
+		}
+		if s.Key != s.Flag {
+			meant[s.Key], names = flag, append(names, s.Key)
 		}
 	}
-	return fmt.Errorf("%w: did you mean --%s?", err, nearest(name, flags))
+	return fmt.Errorf("%w: did you mean %s?", err, meant[nearest(unknown.GetSpecifiedName(), names)])
 }
 
 // Load makes the configuration of defaults, file, environment and the flags that were parsed. Its error names all that

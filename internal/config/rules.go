@@ -8,7 +8,7 @@ import (
 )
 
 // rules are what the settings must be to each other.
-var rules = []func(*Config) []error{authOffIsLocal, testClockIsLocal, listenersDiffer, limitsFit}
+var rules = []func(*Config) []error{authOffIsLocal, embeddedNATSIsLocal, testClockIsLocal, listenersDiffer, limitsFit}
 
 func (c *Config) check() []error {
 	var problems []error
@@ -32,28 +32,30 @@ func authOffIsLocal(c *Config) []error {
 	if !listensLocally(c.HTTP.Listen) {
 		open = append(open, "http.listen")
 	}
-	switch {
-	case c.NATS.URL != "":
+	if c.NATS.URL != "" {
 		for server := range strings.SplitSeq(c.NATS.URL, ",") {
 			if host, err := serverHost(server); err != nil || !isLoopback(host) {
 				open = append(open, "nats.url")
 				break
 			}
 		}
-	case !listensLocally(c.NATS.Listen):
-		open = append(open, "nats.listen")
 	}
 	var problems []error
-	if c.NATS.URL == "" && !listensLocally(c.NATS.Listen) {
-		// The embedded server knows no users: whoever reaches it could listen to others' requests.
-		return []error{fmt.Errorf("%s is not on loopback, and the embedded NATS server has no users of its own: use 127.0.0.1, "+
-			"or an external NATS server with permissions (nats.url)", c.said("nats.listen"))}
-	}
 	for _, key := range open {
 		problems = append(problems, fmt.Errorf("%s is not on loopback, and %s lets everybody in who reaches it: use 127.0.0.1, "+
 			"or list who may call with auth = %sPATH", c.said(key), c.said("auth"), authFilePrefix))
 	}
 	return problems
+}
+
+// embeddedNATSIsLocal: the embedded server knows no users, so that whoever reaches it could listen to the requests of
+// others, and to their tokens.
+func embeddedNATSIsLocal(c *Config) []error {
+	if c.NATS.URL != "" || listensLocally(c.NATS.Listen) {
+		return nil
+	}
+	return []error{fmt.Errorf("%s is not on loopback, and the embedded NATS server has no users of its own: use 127.0.0.1, "+
+		"or a NATS server with permissions (nats.url)", c.said("nats.listen"))}
 }
 
 func listensLocally(address string) bool {
@@ -78,6 +80,9 @@ func listenersDiffer(c *Config) []error {
 	return []error{fmt.Errorf("%s is taken by %s: use another port", c.said("http.listen"), c.said("nats.listen"))}
 }
 
+// answerEnvelopeBytes is what stands around contents in an answer, at most.
+const answerEnvelopeBytes = 16 << 10
+
 // chunkEnvelopeBytes is what stands around the base64 of a chunk in its request, at most.
 const chunkEnvelopeBytes = 256
 
@@ -91,9 +96,9 @@ func limitsFit(c *Config) []error {
 		have   int
 		reason string
 	}{
-		{"limits.document", col.DocumentMaxBytes, "limits.request", c.API.RequestMaxBytes, ""},
-		{"limits.metadata", col.MetadataMaxBytes, "limits.request", c.API.RequestMaxBytes, ""},
-		{"limits.page.bytes", c.Operations.PageMaxBytes, "limits.request", c.API.RequestMaxBytes, ""},
+		{"limits.document", col.DocumentMaxBytes + answerEnvelopeBytes, "limits.request", c.API.RequestMaxBytes, ""},
+		{"limits.metadata", col.MetadataMaxBytes + answerEnvelopeBytes, "limits.request", c.API.RequestMaxBytes, ""},
+		{"limits.page.bytes", c.Operations.PageMaxBytes + answerEnvelopeBytes, "limits.request", c.API.RequestMaxBytes, ""},
 		{"limits.upload.chunk", base64.StdEncoding.EncodedLen(up.ChunkMaxBytes) + chunkEnvelopeBytes,
 			"limits.request", c.API.RequestMaxBytes, ", as base64,"},
 		{"limits.upload.chunk", up.ChunkMaxBytes, "limits.upload", up.UploadMaxBytes, ""},

@@ -21,7 +21,8 @@ func TestRules(t *testing.T) {
 		"auth off, HTTP on every address": {args: []string{"--http", ":8080"}, want: "http.listen"},
 		"auth off, HTTP on a name":        {args: []string{"--http", "myhost:8080"}, want: "http.listen"},
 		"auth off, NATS open":             {args: []string{"--nats", "[::]:4222"}, want: "nats.listen = [::]:4222 (flag --nats)"},
-		"auth by file, both open":         {args: []string{"--http", ":8080", "--nats", ":4222", "--auth", "file:principals.json"}},
+		"auth by file, HTTP open":         {args: []string{"--http", ":8080", "--auth", "file:principals.json"}},
+		"auth by file, NATS open":         {args: []string{"--nats", ":4222", "--auth", "file:principals.json"}, want: "no users of its own"},
 
 		"test clock on loopback": {args: []string{"--test-clock"}},
 		"test clock in the open": {args: []string{"--test-clock", "--http", ":8080", "--auth", "file:p"}, want: "test.clock = true (flag --test-clock) is for tests on loopback"},

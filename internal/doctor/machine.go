@@ -17,6 +17,9 @@ func processors() Finding { return judgeProcessors(runtime.NumCPU(), runtime.GOM
 
 func judgeProcessors(count, used int) Finding {
 	detail := fmt.Sprintf("%d processors, %d used at once", count, used)
+	if count == 1 {
+		detail = "1 processor"
+	}
 	if used < processorsMin {
 		return warn("give it two: the store works beside the requests", "%s", detail)
 	}

@@ -215,7 +215,7 @@ func (n *Node) startCore() (err error) {
 			n.log.Error().Str("requestId", requestID).Err(err).Msg("a request failed")
 		}}
 	n.gate = &transport.Gate{Auth: n.options.Auth, Now: n.clock.Now, Limits: n.options.Transport,
-		Exists: n.service.ProviderExists}
+		Exists: transport.NewProviders(n.service.ProviderExists).Exists}
 	n.watchGauges()
 	n.run()
 	return nil

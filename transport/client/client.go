@@ -16,7 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"concord/transport"
-	"concord/transport/operations"
+	"concord/transport/api"
 )
 
 // Options of a client. The zero value calls the provider DefaultProvider as nobody in particular.
@@ -76,7 +76,7 @@ func Connect(url string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("connect to %s: %q is no provider id", url, o.Provider)
 	}
 	c := &Client{options: o, table: make(map[string]*transport.Operation), patience: retryMax}
-	for _, op := range (&operations.Service{}).Table() {
+	for _, op := range api.Table() {
 		c.table[op.Name] = op
 	}
 	c.link, c.cut = context.WithCancel(context.Background())

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+
+	"concord/transport"
 )
 
 // ask calls an operation and reads its answer.
@@ -37,22 +39,16 @@ func (c *Client) CollectionPatch(ctx context.Context, id string, changes []Chang
 	return ask[Result](ctx, c, "collection.patch", id, body, options)
 }
 
-// Media types of the standard patches.
-const (
-	typeJSONPatch  = "application/json-patch+json"
-	typeMergePatch = "application/merge-patch+json"
-)
-
 // CollectionJSONPatch changes {metadata, documents} by a JSON Patch (RFC 6902). It takes no further members: no reason
 // and no base version; use IfMatch.
 func (c *Client) CollectionJSONPatch(ctx context.Context, id string, patch json.RawMessage, options ...CallOption) (*Result, error) {
-	return ask[Result](ctx, c, "collection.patch", id, patch, with(options, contentType(typeJSONPatch)))
+	return ask[Result](ctx, c, "collection.patch", id, patch, with(options, contentType(transport.MediaJSONPatch)))
 }
 
 // CollectionMergePatch changes {metadata, documents} by a merge patch (RFC 7396). It takes no further members: no reason
 // and no base version; use IfMatch.
 func (c *Client) CollectionMergePatch(ctx context.Context, id string, patch json.RawMessage, options ...CallOption) (*Result, error) {
-	return ask[Result](ctx, c, "collection.patch", id, patch, with(options, contentType(typeMergePatch)))
+	return ask[Result](ctx, c, "collection.patch", id, patch, with(options, contentType(transport.MediaMergePatch)))
 }
 
 // CollectionGet reads a collection with the first page of its documents: see Documents for all of them, and the options

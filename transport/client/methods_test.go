@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"concord/actors/problem"
+	"concord/transport/api"
 	"concord/transport/client"
-	"concord/transport/operations"
 )
 
 // methodOf is the name of the method for an operation: document.put is DocumentPut.
@@ -28,7 +28,7 @@ func methodOf(operation string) string {
 
 func TestEveryOperationHasAMethod(t *testing.T) {
 	has := reflect.TypeFor[*client.Client]()
-	for _, op := range (&operations.Service{}).Table() {
+	for _, op := range api.Table() {
 		method, ok := has.MethodByName(methodOf(op.Name))
 		if !ok {
 			t.Errorf("%s has no method %s", op.Name, methodOf(op.Name))

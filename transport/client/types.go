@@ -8,21 +8,21 @@ import (
 	"concord/actors/collection"
 	"concord/actors/upload"
 	"concord/transport"
-	"concord/transport/operations"
+	"concord/transport/api"
 )
 
 // Collection and the others are the answers of the table, by their own types, so that there is one truth about them.
 type (
-	Collection     = operations.Collection
-	CollectionPage = operations.CollectionPage
-	CollectionItem = operations.CollectionItem
-	Document       = operations.Document
-	HistoryPage    = operations.HistoryPage
-	HistoryItem    = operations.Version
-	Diff           = operations.Diff
-	Blame          = operations.Blame
-	BlameEntry     = operations.BlameEntry
-	EventPage      = operations.EventPage
+	Collection     = api.Collection
+	CollectionPage = api.CollectionPage
+	CollectionItem = api.CollectionItem
+	Document       = api.Document
+	HistoryPage    = api.HistoryPage
+	HistoryItem    = api.Version
+	Diff           = api.Diff
+	Blame          = api.Blame
+	BlameEntry     = api.BlameEntry
+	EventPage      = api.EventPage
 	Event          = transport.Event
 	Result         = collection.Result
 	UploadResult   = upload.Result

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"concord/transport"
-	"concord/transport/schema"
 )
 
 // chunkMaxBytes is how much of a stream goes into one chunk of an upload: as much as upload.append takes.
@@ -116,6 +115,6 @@ func fill(buf []byte, r io.Reader) (n int, end bool, err error) {
 func (x *exchange) part(op *transport.Operation, body []byte) *transport.Request {
 	r := *x.request
 	r.Op, r.Body, r.Params = op, body, nil
-	r.Header.ContentType = schema.TypeJSON
+	r.Header.ContentType = transport.MediaJSON
 	return &r
 }

@@ -12,7 +12,6 @@ import (
 
 	"concord/actors/problem"
 	"concord/transport"
-	"concord/transport/schema"
 )
 
 // exchange is one request and its answer. It belongs to the goroutine that net/http gave it.
@@ -154,7 +153,7 @@ func (x *exchange) reply(r *transport.Reply) {
 	if r.Body != nil {
 		contentType := r.ContentType
 		if contentType == "" {
-			contentType = schema.TypeJSON
+			contentType = transport.MediaJSON
 		}
 		h.Set(transport.HeaderContentType, contentType)
 	}
@@ -204,7 +203,7 @@ func challenge(h *transport.Header) string {
 
 // refuseMethod answers 405 (RFC 9110 section 15.5.6). The codes have none for it: to programs it is an invalid request.
 func (x *exchange) refuseMethod(allow string) {
-	p := problem.New(problem.Invalid, "%s is not a method of this path: it has %s", x.in.Method, allow)
+	p := problem.New(problem.Invalid, "%.32s is not a method of this path: it has %s", x.in.Method, allow)
 	x.server.observer.Refused(x.request, p, p)
 	body, err := json.Marshal(transport.ProblemBody{Type: "about:blank", Title: http.StatusText(http.StatusMethodNotAllowed),
 		Status: http.StatusMethodNotAllowed, Code: p.Code, Detail: p.Detail, RequestID: x.request.RequestID})

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"concord/actors/problem"
 	"concord/transport"
 	"concord/transport/schema"
 )
@@ -75,6 +76,12 @@ func TestExtraRoutes(t *testing.T) {
 		t.Errorf("metrics: %s", got.body)
 	}
 	s.ask("GET", "/metrics", "", toHost("evil.example")).is(403)
+	for _, method := range []string{"POST", "OPTIONS", "BREW"} {
+		a := s.ask(method, "/debug/clock", "").is(405)
+		if p := a.problem(); p.Code != problem.Invalid || p.Status != 405 || a.header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: %s, Allow %q", method, a.body, a.header.Get("Allow"))
+		}
+	}
 	s.ask("GET", "/debug/pprof/", "").is(200)
 	s.ask("GET", "/debug/pprof/cmdline", "").is(200)
 	func() {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"concord/transport"
-	"concord/transport/operations"
+	"concord/transport/api"
 	"concord/transport/schema"
 )
 
@@ -255,17 +255,17 @@ func knownMembers(t *testing.T, a *answer) []string {
 
 func schemaName(op *transport.Operation) string {
 	switch op.Body.(type) {
-	case operations.PutRequest:
+	case api.PutRequest:
 		return "PutRequest"
-	case operations.PatchRequest:
+	case api.PatchRequest:
 		return "PatchRequest"
-	case operations.RevertRequest:
+	case api.RevertRequest:
 		return "RevertRequest"
-	case operations.DocumentPutRequest:
+	case api.DocumentPutRequest:
 		return "DocumentPutRequest"
-	case operations.AppendRequest:
+	case api.AppendRequest:
 		return "AppendRequest"
-	case operations.BackupRequest:
+	case api.BackupRequest:
 		return "BackupRequest"
 	default:
 		return ""

@@ -16,7 +16,6 @@ import (
 	"concord/actors/jsonvalue"
 	"concord/actors/problem"
 	"concord/transport"
-	"concord/transport/schema"
 )
 
 const (
@@ -226,7 +225,7 @@ func (x *exchange) checkType() error {
 		return nil
 	}
 	mediaType, _, err := mime.ParseMediaType(given)
-	if taken := append([]string{schema.TypeJSON}, x.request.Op.Types...); err != nil || !slices.Contains(taken, mediaType) {
+	if taken := append([]string{transport.MediaJSON}, x.request.Op.Types...); err != nil || !slices.Contains(taken, mediaType) {
 		return problem.At(at, "must be %s", strings.Join(taken, " or "))
 	}
 	return nil

@@ -84,7 +84,6 @@ func (s *Server) route(table []*transport.Operation) {
 	r.static("/api/v1", index(described, s.config))
 	r.check("/healthz", s.config.Health)
 	r.check("/readyz", s.config.Ready)
-	r.refuseMethods()
 	for pattern, handler := range s.config.Extra {
 		r.foreign(pattern, handler)
 	}
@@ -95,6 +94,7 @@ func (s *Server) route(table []*transport.Operation) {
 		r.foreign("/debug/pprof/symbol", http.HandlerFunc(pprof.Symbol))
 		r.foreign("/debug/pprof/trace", http.HandlerFunc(pprof.Trace))
 	}
+	r.refuseMethods()
 	s.mux.Handle("/", s.handler(unrouted, func(*exchange) error {
 		return problem.New(problem.NotFound, "there is nothing at this path; GET /api/v1 lists what there is")
 	}))
@@ -107,11 +107,16 @@ type routes struct {
 }
 
 func (r *routes) add(method, path string, op *transport.Operation, serve func(*exchange) error) {
+	r.note(method, path)
+	r.server.mux.Handle(method+" "+path, r.server.handler(op, serve))
+}
+
+// note remembers that the path has the method.
+func (r *routes) note(method, path string) {
 	r.methods[path] = append(r.methods[path], method)
 	if method == http.MethodGet {
 		r.methods[path] = append(r.methods[path], http.MethodHead) // the mux takes HEAD for GET
 	}
-	r.server.mux.Handle(method+" "+path, r.server.handler(op, serve))
 }
 
 // static is a document that does not change.
@@ -137,6 +142,9 @@ func (r *routes) check(path string, ask func() error) {
 
 // foreign is a route that somebody else answers. The guard stands in front of it, too.
 func (r *routes) foreign(pattern string, handler http.Handler) {
+	if method, path, ok := strings.Cut(pattern, " "); ok {
+		r.note(method, path)
+	}
 	r.server.mux.Handle(pattern, r.server.handler(unrouted, func(x *exchange) error {
 		x.started = true
 		handler.ServeHTTP(x.w, x.in)

@@ -26,7 +26,6 @@ import (
 	"concord/transport"
 	"concord/transport/httpapi"
 	"concord/transport/operations"
-	"concord/transport/schema"
 )
 
 const (
@@ -314,7 +313,7 @@ func (d *openAPI) check(t testing.TB, r *http.Request, a *answer) {
 		return
 	}
 	mediaType := a.header.Get("Content-Type")
-	if mediaType == schema.TypeEventStream {
+	if mediaType == transport.MediaEventStream {
 		return
 	}
 	pointer += "/content/" + escape(mediaType) + "/schema"

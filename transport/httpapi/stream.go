@@ -11,7 +11,6 @@ import (
 
 	"concord/actors/problem"
 	"concord/transport"
-	"concord/transport/schema"
 )
 
 // Times of a stream.
@@ -33,7 +32,7 @@ func (x *exchange) wantsStream() bool {
 	for _, accept := range x.in.Header.Values("Accept") {
 		for one := range strings.SplitSeq(accept, ",") {
 			mediaType, params, err := mime.ParseMediaType(one)
-			if err == nil && mediaType == schema.TypeEventStream && params["q"] != "0" {
+			if err == nil && mediaType == transport.MediaEventStream && params["q"] != "0" {
 				return true
 			}
 		}
@@ -137,7 +136,7 @@ func (x *exchange) sendOff(text string) error {
 	_ = x.wire.SetWriteDeadline(time.Now().Add(eventTimeout)) // not on every kind of connection
 	if !x.started {
 		h := x.w.Header()
-		h.Set(transport.HeaderContentType, schema.TypeEventStream)
+		h.Set(transport.HeaderContentType, transport.MediaEventStream)
 		h.Set("Cache-Control", "no-store")
 		x.w.WriteHeader(http.StatusOK)
 		x.started = true

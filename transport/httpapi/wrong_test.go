@@ -254,8 +254,12 @@ func TestAllow(t *testing.T) {
 		letters + "/history": "GET, HEAD",
 		"/healthz":           "GET, HEAD",
 	} {
-		if got := s.ask("TRACE", target, "").is(405).header.Get("Allow"); got != want {
+		a := s.ask("TRACE", target, "").is(405)
+		if got := a.header.Get("Allow"); got != want {
 			t.Errorf("%s allows %s", target, got)
+		}
+		if p := a.problem(); p.Code != problem.Invalid || p.Status != 405 || p.Title != "Method Not Allowed" || !strings.Contains(p.Detail, want) {
+			t.Errorf("%s: %s", target, a.body)
 		}
 	}
 }

@@ -12,11 +12,6 @@ func (s *Service) adminStatus(_ context.Context, _ *transport.Request, done repl
 	done(ok(s.Admin.Status()))
 }
 
-// BackupRequest is the body of admin.backup.
-type BackupRequest struct {
-	Name string `json:"name" doc:"Name of the new directory below the backup directory"`
-}
-
 // adminBackup writes an online copy of the store.
 func (s *Service) adminBackup(ctx context.Context, r *transport.Request, done reply) {
 	e, err := openEnvelope(r.Body, "", "name")

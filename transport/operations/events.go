@@ -13,12 +13,6 @@ import (
 	"concord/transport"
 )
 
-// EventPage is the answer of collection.events.
-type EventPage struct {
-	Items []transport.Event `json:"items" doc:"Events in order of their seq"`
-	Next  string            `json:"next,omitempty" doc:"Cursor of the next page"`
-}
-
 // collectionEvents lists the events of the entity after a seq, from the log: also those that the stream has dropped.
 func (s *Service) collectionEvents(_ context.Context, r *transport.Request, done reply) {
 	after, limit, err := s.eventsQuery(r)
@@ -31,20 +25,19 @@ func (s *Service) collectionEvents(_ context.Context, r *transport.Request, done
 		if _, err := newest(view, id); err != nil {
 			return nil, err
 		}
-		page, bytes := EventPage{Items: []transport.Event{}}, 0
+		page, last := s.newPage(limit), after
 		for rec, err := range view.Records(id, after) {
 			if err != nil {
 				return nil, err
 			}
-			if len(page.Items) == limit || bytes > s.Limits.PageMaxBytes/2 {
-				page.Next = cursor{Number: page.Items[len(page.Items)-1].Seq}.String()
-				break
+			if fits, err := page.add(transport.EventOf(rec)); err != nil {
+				return nil, err
+			} else if !fits {
+				return page.reply(&cursor{Number: last}), nil
 			}
-			e := transport.EventOf(rec)
-			page.Items = append(page.Items, e)
-			bytes += e.Data.Bytes() + eventBytes
+			last = rec.GetSeq()
 		}
-		return ok(page)
+		return page.reply(nil), nil
 	})
 }
 
@@ -61,9 +54,6 @@ func (s *Service) eventsQuery(r *transport.Request) (after uint64, limit int, er
 	}
 	return after, limit, err
 }
-
-// eventBytes is about what an event takes beside the names in it.
-const eventBytes = 300
 
 // streamBatchMax is how many events a stream reads from the store at once.
 const streamBatchMax = 256

@@ -34,8 +34,8 @@ func FuzzBodies(f *testing.F) {
 		`[{"op":"move","from":"/documents/a","path":"/documents/b"}]`, `{"documents":{"a":null,"b":{"c":null}}}`, `{"value":{"a":1},"document":"x"}`} {
 		for op := range decoders {
 			f.Add(op, "application/json", []byte(seed), `"v1"`)
-			f.Add(op, typeJSONPatch, []byte(seed), "*")
-			f.Add(op, typeMergePatch, []byte(seed), "")
+			f.Add(op, transport.MediaJSONPatch, []byte(seed), "*")
+			f.Add(op, transport.MediaMergePatch, []byte(seed), "")
 		}
 	}
 	f.Fuzz(func(t *testing.T, op, contentType string, body []byte, ifMatch string) {

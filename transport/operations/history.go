@@ -1,12 +1,9 @@
 package operations
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -17,28 +14,8 @@ import (
 	"concord/persistence"
 	"concord/persistence/recordpb"
 	"concord/transport"
+	"concord/transport/api"
 )
-
-// HistoryPage is the answer of collection.history.
-type HistoryPage struct {
-	Items []Version `json:"items" doc:"Versions, the newest first"`
-	Next  string    `json:"next,omitempty" doc:"Cursor of the next page"`
-}
-
-// Version is one version in a history: who changed what, when and why.
-type Version struct {
-	Version    uint64    `json:"version"`
-	Seq        uint64    `json:"seq"`
-	Time       time.Time `json:"time"`
-	Type       string    `json:"type" doc:"collection.saved or collection.deleted"`
-	Principal  string    `json:"principal"`
-	Session    string    `json:"session,omitempty"`
-	RequestID  string    `json:"requestId,omitempty"`
-	Reason     string    `json:"reason,omitempty"`
-	Fence      uint64    `json:"fence,omitempty" doc:"Fence of the lock it was written under"`
-	RevertedTo uint64    `json:"revertedTo,omitempty" doc:"Version whose content it restored"`
-	transport.Changed
-}
 
 // historyNamedMax is how many documents an entry of the history names.
 const historyNamedMax = 20
@@ -60,28 +37,28 @@ func (s *Service) collectionHistory(_ context.Context, r *transport.Request, don
 		if _, err := newest(view, id); err != nil {
 			return nil, err
 		}
-		page, size := HistoryPage{Items: []Version{}}, 0
+		page, last := s.newPage(limit), uint64(0)
 		for rec, err := range view.Versions(id, c.Version) {
 			if err != nil {
 				return nil, err
-			}
-			if len(page.Items) == limit || size > s.Limits.PageMaxBytes/2 {
-				page.Next = cursor{Version: page.Items[len(page.Items)-1].Version}.String()
-				break
 			}
 			v, err := versionOf(rec)
 			if err != nil {
 				return nil, err
 			}
-			page.Items = append(page.Items, v)
-			size += v.Bytes() + len(v.Reason) + eventBytes
+			if fits, err := page.add(v); err != nil {
+				return nil, err
+			} else if !fits {
+				return page.reply(&cursor{Version: last}), nil
+			}
+			last = v.Version
 		}
-		return ok(page)
+		return page.reply(nil), nil
 	})
 }
 
-func versionOf(rec *recordpb.Record) (Version, error) {
-	v := Version{
+func versionOf(rec *recordpb.Record) (api.Version, error) {
+	v := api.Version{
 		Version: rec.GetVersion(), Seq: rec.GetSeq(), Time: persistence.TimeOf(rec.GetTime()), Type: rec.GetType(),
 		Principal: rec.GetPrincipal(), Session: rec.GetSession(), RequestID: rec.GetRequestId(), Reason: rec.GetReason(),
 		Fence: rec.GetFence(), Changed: transport.ChangedBy(rec, historyNamedMax),
@@ -94,37 +71,6 @@ func versionOf(rec *recordpb.Record) (Version, error) {
 		v.RevertedTo = saved.GetRevertedTo()
 	}
 	return v, nil
-}
-
-// ok is a success with a JSON body.
-func ok(body any) (*transport.Reply, error) {
-	var text bytes.Buffer
-	e := json.NewEncoder(&text)
-	e.SetEscapeHTML(false) // contents are shown as they are
-	if err := e.Encode(body); err != nil {
-		return nil, err
-	}
-	return &transport.Reply{Status: http.StatusOK, Body: bytes.TrimSuffix(text.Bytes(), []byte("\n"))}, nil
-}
-
-// Diff is the answer of collection.diff.
-type Diff struct {
-	From    uint64           `json:"from"`
-	To      uint64           `json:"to"`
-	Patch   json.RawMessage  `json:"patch" doc:"RFC 6902, on {metadata, documents}"`
-	Changes []ReadableChange `json:"changes" doc:"The same for people"`
-	Next    string           `json:"next,omitempty" doc:"Cursor of the next page"`
-}
-
-// ReadableChange is one difference.
-type ReadableChange struct {
-	Path   string          `json:"path"`
-	Kind   string          `json:"kind" doc:"added, removed or changed"`
-	Before json.RawMessage `json:"before,omitempty"`
-	After  json.RawMessage `json:"after,omitempty"`
-
-	BeforeBytes int `json:"beforeBytes,omitempty" doc:"Size of a value that is too long to be shown"`
-	AfterBytes  int `json:"afterBytes,omitempty" doc:"Size of a value that is too long to be shown"`
 }
 
 // collectionDiff compares two versions. It costs what changed between them.
@@ -168,7 +114,7 @@ func (s *Service) collectionDiff(_ context.Context, r *transport.Request, done r
 	})
 }
 
-func (s *Service) diff(view persistence.View, id persistence.EntityID, from, to uint64, after *string) (*Diff, error) {
+func (s *Service) diff(view persistence.View, id persistence.EntityID, from, to uint64, after *string) (*api.Diff, error) {
 	old, err := at(view, id, from)
 	if err != nil {
 		return nil, err
@@ -181,7 +127,7 @@ func (s *Service) diff(view persistence.View, id persistence.EntityID, from, to 
 	if err != nil {
 		return nil, err
 	}
-	d := &Diff{From: from, To: to, Changes: []ReadableChange{}}
+	d := &api.Diff{From: from, To: to, Changes: []api.ReadableChange{}}
 	var patch jsonvalue.Patch
 	size := 0
 	for i, part := range ids {
@@ -196,13 +142,16 @@ func (s *Service) diff(view persistence.View, id persistence.EntityID, from, to 
 		if err != nil {
 			return nil, err
 		}
-		ops, changes, more := diffPart(part, before, then)
-		if size > 0 && size+more > s.Limits.PageMaxBytes/2 {
+		found, err := diffPart(part, before, then, s.Limits.PageMaxBytes)
+		if err != nil {
+			return nil, err
+		}
+		if size > 0 && size+found.bytes > s.Limits.PageMaxBytes/2 {
 			d.Next = cursor{After: ids[i-1], Version: to}.String()
 			break
 		}
-		size += more
-		patch, d.Changes = append(patch, ops...), append(d.Changes, changes...)
+		size += found.bytes
+		patch, d.Changes = append(patch, found.patch...), append(d.Changes, found.changes...)
 	}
 	d.Patch = patch.Text()
 	return d, nil
@@ -263,46 +212,78 @@ const changesMaxBytes = 256 << 10
 // valueMaxBytes is the longest value that the list for people shows; of a longer one it tells the size.
 const valueMaxBytes = 4 << 10
 
-// diffPart is the difference of one part, and about how large it is.
-func diffPart(part string, before, after *jsonvalue.Value) (jsonvalue.Patch, []ReadableChange, int) {
+// partDiff is the difference of one part.
+type partDiff struct {
+	patch   jsonvalue.Patch
+	changes []api.ReadableChange
+	bytes   int // of both, as they are sent
+}
+
+// diffPart compares a part. The list for people gets what the patch leaves of a page, and no more than changesMaxBytes.
+func diffPart(part string, before, after *jsonvalue.Value, pageMaxBytes int) (d partDiff, err error) {
 	base := jsonvalue.Pointer{"metadata"}
 	if part != collection.MetadataPart {
 		base = jsonvalue.Pointer{"documents", part}
 	}
-	var patch jsonvalue.Patch
-	var changes []ReadableChange
+	all := jsonvalue.Change{Kind: jsonvalue.Changed, Before: before, After: after}
+	list := []jsonvalue.Change{all}
 	switch {
 	case before == nil && after == nil:
 	case before == nil:
-		patch = jsonvalue.Patch{{Op: jsonvalue.OpAdd, Path: base, Value: after}}
-		changes = []ReadableChange{readable("", jsonvalue.Change{Path: base.String(), Kind: jsonvalue.Added, After: after})}
+		d.patch, list[0].Kind = jsonvalue.Patch{{Op: jsonvalue.OpAdd, Path: base, Value: after}}, jsonvalue.Added
 	case after == nil:
-		patch = jsonvalue.Patch{{Op: jsonvalue.OpRemove, Path: base}}
-		changes = []ReadableChange{readable("", jsonvalue.Change{Path: base.String(), Kind: jsonvalue.Removed, Before: before})}
+		d.patch, list[0].Kind = jsonvalue.Patch{{Op: jsonvalue.OpRemove, Path: base}}, jsonvalue.Removed
 	default:
-		for _, op := range jsonvalue.Diff(before, after) {
-			op.Path = append(append(jsonvalue.Pointer{}, base...), op.Path...)
-			if len(op.From) > 0 {
-				op.From = append(append(jsonvalue.Pointer{}, base...), op.From...)
-			}
-			patch = append(patch, op)
-		}
-		for _, c := range jsonvalue.ChangesWithin(before, after, changesMaxBytes) {
-			changes = append(changes, readable(base.String(), c))
-		}
+		d.patch = patchBelow(base, before, after)
 	}
-	if len(patch) == 0 {
-		return nil, nil, 0
+	if len(d.patch) == 0 {
+		return partDiff{}, nil
 	}
-	size := len(patch.Text())
-	for _, c := range changes {
-		size += len(c.Path) + len(c.Before) + len(c.After)
+	d.bytes = len(d.patch.Text())
+	most := min(changesMaxBytes, max(0, pageMaxBytes-d.bytes))
+	if before != nil && after != nil {
+		list = jsonvalue.ChangesWithin(before, after, most)
 	}
-	return patch, changes, size
+	return d, d.list(base.String(), list, all, most)
 }
 
-func readable(base string, c jsonvalue.Change) ReadableChange {
-	r := ReadableChange{Path: base + c.Path, Kind: c.Kind}
+// patchBelow is the patch from the one value to the other, both at base: the differences, or the whole value where that is
+// shorter. Each operation repeats its path, so that many small ones below a long name are longer than the value.
+func patchBelow(base jsonvalue.Pointer, before, after *jsonvalue.Value) jsonvalue.Patch {
+	patch := jsonvalue.Diff(before, after)
+	for i := range patch {
+		patch[i].Path = append(append(jsonvalue.Pointer{}, base...), patch[i].Path...)
+		if len(patch[i].From) > 0 {
+			patch[i].From = append(append(jsonvalue.Pointer{}, base...), patch[i].From...)
+		}
+	}
+	whole := jsonvalue.Patch{{Op: jsonvalue.OpReplace, Path: base, Value: after}}
+	if size := len(patch.Text()); size > after.Size() && size > len(whole.Text()) {
+		return whole
+	}
+	return patch
+}
+
+// list fills in the list for people: the changes, or, if they take more bytes than most, the one that is all of them.
+func (d *partDiff) list(base string, changes []jsonvalue.Change, all jsonvalue.Change, most int) error {
+	size := 0
+	for _, c := range changes {
+		r := readable(base, c)
+		text, err := encode(r)
+		if err != nil {
+			return err
+		}
+		if size += len(text) + len(","); size > most && len(changes) > 1 {
+			return d.list(base, []jsonvalue.Change{all}, all, most)
+		}
+		d.changes = append(d.changes, r)
+	}
+	d.bytes += size
+	return nil
+}
+
+func readable(base string, c jsonvalue.Change) api.ReadableChange {
+	r := api.ReadableChange{Path: base + c.Path, Kind: c.Kind}
 	r.Before, r.BeforeBytes = shownValue(c.Before)
 	r.After, r.AfterBytes = shownValue(c.After)
 	return r
@@ -319,22 +300,6 @@ func shownValue(v *jsonvalue.Value) (text json.RawMessage, bytes int) {
 	return v.Text(), 0
 }
 
-// Blame is the answer of collection.blame.
-type Blame struct {
-	Version   uint64                `json:"version" doc:"Newest version"`
-	Metadata  map[string]BlameEntry `json:"metadata" doc:"Who last wrote each top-level member"`
-	Whole     *BlameEntry           `json:"wholeMetadata,omitempty" doc:"Instead, if it has more than 1000 members"`
-	Documents map[string]BlameEntry `json:"documents" doc:"Who last wrote each document of this page"`
-	Next      string                `json:"next,omitempty" doc:"Cursor of the next page"`
-}
-
-// BlameEntry is who wrote something last.
-type BlameEntry struct {
-	Version   uint64    `json:"version"`
-	Time      time.Time `json:"time"`
-	Principal string    `json:"principal"`
-}
-
 // collectionBlame reads what was noted at write time: it costs a page, not the history.
 func (s *Service) collectionBlame(_ context.Context, r *transport.Request, done reply) {
 	limit, err := s.limit(r)
@@ -342,7 +307,7 @@ func (s *Service) collectionBlame(_ context.Context, r *transport.Request, done 
 		done(nil, err)
 		return
 	}
-	c, _, err := cursorParam(r)
+	c, paged, err := cursorParam(r)
 	if err != nil {
 		done(nil, err)
 		return
@@ -356,7 +321,7 @@ func (s *Service) collectionBlame(_ context.Context, r *transport.Request, done 
 		if sh.state.Deleted {
 			return nil, noSuchCollection()
 		}
-		blame, err := blameOf(sh, c.After, limit)
+		blame, err := s.blame(sh, c.After, paged, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -364,41 +329,83 @@ func (s *Service) collectionBlame(_ context.Context, r *transport.Request, done 
 	})
 }
 
-func blameOf(sh *shown, after string, limit int) (*Blame, error) {
-	b := &Blame{Version: sh.version, Metadata: map[string]BlameEntry{}, Documents: map[string]BlameEntry{}}
-	p, there, err := sh.part(collection.MetadataPart)
-	if err != nil {
-		return nil, err
-	}
-	if there {
-		info, err := infoOf(p)
-		if err != nil {
+// blame is one page. The metadata stands on the first, and may leave the documents no room there.
+func (s *Service) blame(sh *shown, after string, paged bool, limit int) (*api.Blame, error) {
+	b := &api.Blame{Version: sh.version, Metadata: map[string]api.BlameEntry{}, Documents: map[string]api.BlameEntry{}}
+	size := 0
+	if !paged {
+		var err error
+		if size, err = s.blameMetadata(b, sh); err != nil {
 			return nil, err
 		}
-		if len(info.GetBlame()) == 0 {
-			b.Whole = &BlameEntry{p.Version, persistence.TimeOf(info.GetTime()), info.GetPrincipal()}
-		}
-		for _, m := range info.GetBlame() {
-			b.Metadata[m.GetName()] = BlameEntry{m.GetVersion(), persistence.TimeOf(m.GetTime()), m.GetPrincipal()}
-		}
 	}
-	last := ""
+	last := after
 	for p, err := range sh.parts(after) {
 		if err != nil {
 			return nil, err
 		}
-		if len(b.Documents) == limit {
-			b.Next = cursor{After: last}.String()
-			break
-		}
 		info, err := infoOf(p)
 		if err != nil {
 			return nil, err
 		}
-		b.Documents[p.ID] = BlameEntry{p.Version, persistence.TimeOf(info.GetTime()), info.GetPrincipal()}
-		last = p.ID
+		entry := blameEntry(p.Version, info)
+		more, err := entryBytes(p.ID, entry)
+		if err != nil {
+			return nil, err
+		}
+		if len(b.Documents) == limit || size > 0 && size+more > s.Limits.PageMaxBytes {
+			b.Next = cursor{After: last}.String()
+			break
+		}
+		b.Documents[p.ID], last, size = entry, p.ID, size+more
 	}
 	return b, nil
+}
+
+// blameMetadata names who wrote each member, or, if nobody noted it or a page does not hold it, who wrote the whole last.
+// It returns how many bytes that takes.
+func (s *Service) blameMetadata(b *api.Blame, sh *shown) (size int, err error) {
+	p, there, err := sh.part(collection.MetadataPart)
+	if err != nil || !there {
+		return 0, err
+	}
+	info, err := infoOf(p)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range info.GetBlame() {
+		entry := blameEntry(m.GetVersion(), m)
+		more, err := entryBytes(m.GetName(), entry)
+		if err != nil {
+			return 0, err
+		}
+		if size += more; size > s.Limits.PageMaxBytes {
+			clear(b.Metadata)
+			break
+		}
+		b.Metadata[m.GetName()] = entry
+	}
+	if len(b.Metadata) == 0 {
+		entry := blameEntry(p.Version, info)
+		b.Whole = &entry
+		return entryBytes("", entry)
+	}
+	return size, nil
+}
+
+// blameEntry is who wrote something, as it was noted then.
+func blameEntry(version uint64, noted interface {
+	GetTime() int64
+	GetPrincipal() string
+},
+) api.BlameEntry {
+	return api.BlameEntry{Version: version, Time: persistence.TimeOf(noted.GetTime()), Principal: noted.GetPrincipal()}
+}
+
+// entryBytes is how many bytes an entry takes in the answer.
+func entryBytes(name string, entry api.BlameEntry) (int, error) {
+	text, err := encode(map[string]api.BlameEntry{name: entry})
+	return len(text), err
 }
 
 func infoOf(p persistence.Part) (*collectionpb.PartInfo, error) {

@@ -16,6 +16,7 @@ import (
 	"concord/actors/collection"
 	"concord/actors/jsonvalue"
 	"concord/actors/problem"
+	"concord/transport/api"
 )
 
 // content is what the model knows of one version: deliberately dumb, a full copy each time.
@@ -227,7 +228,7 @@ func (m *model) compareVersion(rt *rapid.T, b *bench, want content, v uint64, o 
 	if p != nil {
 		rt.Fatalf("version %d: %v", v, p)
 	}
-	var got Collection
+	var got api.Collection
 	if err := json.Unmarshal(reply.Body, &got); err != nil {
 		rt.Fatalf("version %d: %v in %s", v, err, reply.Body)
 	}
@@ -260,9 +261,9 @@ func orEmpty(m map[string]uint64) map[string]uint64 {
 func compareDiff(rt *rapid.T, b *bench, m *model, from, to uint64) {
 	if !m.newest().live && m.version() > 0 {
 		// The history of a deleted collection stays readable.
-		_ = must[HistoryPage](b, "collection.history", "c", "")
+		_ = must[api.HistoryPage](b, "collection.history", "c", "")
 	}
-	d := must[Diff](b, "collection.diff", "c", "", param("from", fmt.Sprint(from)), param("to", fmt.Sprint(to)))
+	d := must[api.Diff](b, "collection.diff", "c", "", param("from", fmt.Sprint(from)), param("to", fmt.Sprint(to)))
 	if !m.versions[from].live || !m.versions[to].live {
 		return
 	}
@@ -307,7 +308,7 @@ func compareHistory(rt *rapid.T, b *bench, m *model) {
 		if next != "" {
 			options = append(options, param("cursor", next))
 		}
-		page := must[HistoryPage](b, "collection.history", "c", "", options...)
+		page := must[api.HistoryPage](b, "collection.history", "c", "", options...)
 		for _, v := range page.Items {
 			if v.Version != want || v.Seq != want {
 				rt.Fatalf("history: version %d seq %d, want %d", v.Version, v.Seq, want)

@@ -2,7 +2,6 @@ package operations
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"iter"
 	"net/http"
@@ -21,34 +20,6 @@ import (
 	"concord/persistence/recordpb"
 	"concord/transport"
 )
-
-// Collection is the answer of collection.get.
-type Collection struct {
-	Provider         string                     `json:"provider"`
-	ID               string                     `json:"id"`
-	Version          uint64                     `json:"version" doc:"The version that is shown"`
-	ETag             string                     `json:"etag"`
-	Seq              uint64                     `json:"seq" doc:"Number of the event that made it"`
-	Format           string                     `json:"format" doc:"json or marc"`
-	Type             string                     `json:"type,omitempty"`
-	Created          time.Time                  `json:"created"`
-	Updated          time.Time                  `json:"updated"`
-	DocumentCount    uint64                     `json:"documentCount"`
-	Metadata         json.RawMessage            `json:"metadata,omitempty" doc:"Absent if fields are chosen and none is of it"`
-	Documents        map[string]json.RawMessage `json:"documents,omitempty" doc:"Documents of this page by id"`
-	DocumentVersions map[string]uint64          `json:"documentVersions,omitempty" doc:"Version that last wrote each"`
-	Next             string                     `json:"next,omitempty" doc:"Cursor of the next page of documents"`
-}
-
-// Document is the answer of document.get.
-type Document struct {
-	Provider string          `json:"provider"`
-	ID       string          `json:"id"`
-	Document string          `json:"document"`
-	Version  uint64          `json:"version" doc:"Version of the collection that last wrote the document"`
-	ETag     string          `json:"etag"`
-	Value    json.RawMessage `json:"value"`
-}
 
 // shown is a collection at one version.
 type shown struct {
@@ -207,6 +178,7 @@ type getQuery struct {
 	documents bool
 	chosen    []string
 	fields    []jsonvalue.Pointer
+	paged     bool // not the first page: after is where it begins
 	after     string
 }
 
@@ -243,9 +215,9 @@ func (s *Service) getQuery(r *transport.Request) (q *getQuery, err error) {
 	if q.fields, err = fieldsParam(r); err != nil {
 		return nil, err
 	}
-	c, given, err := cursorParam(r)
-	if given {
-		q.version, q.after, q.at = c.Version, c.After, time.Time{} // all pages are of one version
+	c, paged, err := cursorParam(r)
+	if paged {
+		q.version, q.paged, q.after, q.at = c.Version, true, c.After, time.Time{} // all pages are of one version
 	}
 	return q, err
 }
@@ -269,6 +241,7 @@ func (q *getQuery) open(view persistence.View, id persistence.EntityID) (*shown,
 
 // answer writes the JSON of the collection: contents are copied as they were accepted, not encoded anew.
 func (q *getQuery) answer(s *Service, sh *shown) (*transport.Reply, error) {
+	var err error
 	b := make([]byte, 0, 4096)
 	b = append(b, `{"provider":"`...)
 	b = append(append(b, sh.id.Provider...), `","id":"`...)
@@ -283,9 +256,10 @@ func (q *getQuery) answer(s *Service, sh *shown) (*transport.Reply, error) {
 	b = sh.state.Created.AppendFormat(append(b, `","created":"`...), time.RFC3339Nano)
 	b = sh.updated.AppendFormat(append(b, `","updated":"`...), time.RFC3339Nano)
 	b = strconv.AppendUint(append(b, `","documentCount":`...), sh.state.Documents, 10)
-	b, err := q.appendMetadata(b, sh)
-	if err != nil {
-		return nil, err
+	if !q.paged {
+		if b, err = q.appendMetadata(b, sh); err != nil {
+			return nil, err
+		}
 	}
 	if q.documents || len(q.chosen) > 0 {
 		if b, err = q.appendDocuments(b, s, sh); err != nil {
@@ -344,19 +318,25 @@ func (q *getQuery) choose(text []byte, tokens ...string) (chosen []byte, ok bool
 	return v.Text(), true, nil
 }
 
+// documentEnvelopeBytes is what stands around a document and its version in a page, beside its id: at most.
+const documentEnvelopeBytes = len(`,:,:18446744073709551615`)
+
 // appendDocuments collects the documents of a page. A page is full when it has visited as many as a page may hold, also
-// if the chosen fields left most of them out.
+// if the chosen fields left most of them out. The first page has the metadata, and may have no room for a document; each
+// other one has at least one.
 func (q *getQuery) appendDocuments(b []byte, s *Service, sh *shown) ([]byte, error) {
 	var versions []byte
 	var next string
-	size, n, visited, last := 0, 0, 0, ""
+	n, visited, last := 0, 0, q.after
 	b = append(b, `,"documents":{`...)
 	add := func(p persistence.Part) (full bool, err error) {
 		text, err := sh.view.Body(sh.id, p.Place)
 		if err != nil {
 			return false, err
 		}
-		if visited > 0 && (visited == s.Limits.PageMaxItems || size+len(text) > s.Limits.PageMaxBytes) {
+		name := jsonvalue.NewString(p.ID).Text()
+		size := len(b) + len(versions) + len(text) + 2*len(name) + documentEnvelopeBytes
+		if visited == s.Limits.PageMaxItems || (visited > 0 || !q.paged) && size > s.Limits.PageMaxBytes {
 			next = cursor{After: last, Version: sh.version}.String()
 			return true, nil
 		}
@@ -365,13 +345,12 @@ func (q *getQuery) appendDocuments(b []byte, s *Service, sh *shown) ([]byte, err
 		if err != nil || !ok {
 			return false, err
 		}
-		name := jsonvalue.NewString(p.ID).Text()
 		if n > 0 {
 			b, versions = append(b, ','), append(versions, ',')
 		}
 		b = append(append(append(b, name...), ':'), text...)
 		versions = strconv.AppendUint(append(append(versions, name...), ':'), p.Version, 10)
-		size, n = size+len(text), n+1
+		n++
 		return false, nil
 	}
 	if err := q.each(sh, add); err != nil {

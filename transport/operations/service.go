@@ -112,7 +112,7 @@ func digest(r *transport.Request) []byte {
 func mediaType(r *transport.Request) string {
 	t, _, err := mime.ParseMediaType(r.Header.ContentType)
 	if err != nil || t == "" {
-		return typeJSON
+		return transport.MediaJSON
 	}
 	return t
 }

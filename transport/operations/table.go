@@ -1,130 +1,57 @@
 package operations
 
 import (
-	"concord/actors/collection"
-	"concord/actors/upload"
+	"context"
+
 	"concord/transport"
+	"concord/transport/api"
 )
 
-const (
-	pathProvider   = "/api/v1/providers/{provider}"
-	pathCollection = pathProvider + "/collections/{id}"
-	pathDocument   = pathCollection + "/documents/{document}"
-	pathUpload     = pathProvider + "/uploads/{id}"
-)
+// code is what stands behind one line of the table: see the fields of transport.Operation.
+type code struct {
+	handle func(context.Context, *transport.Request, reply)
+	blocks bool
+	stream func(context.Context, *transport.Request, func(transport.StreamEvent) error) error
+}
 
-// Parameters that several operations have.
-var (
-	paramDryRun = transport.Param{Name: "dryRun", Type: transport.TypeBoolean, Doc: "Decide and answer, but store nothing"}
-	paramLimit  = transport.Param{Name: "limit", Type: transport.TypeInteger, Doc: "Items of a page, 1 to 1000"}
-	paramCursor = transport.Param{Name: "cursor", Type: transport.TypeString, Doc: "Where the page begins: next of the page before"}
-	paramReason = transport.Param{Name: "reason", Type: transport.TypeString, Doc: "Why; kept in the history"}
-	paramBase   = transport.Param{Name: "baseVersion", Type: transport.TypeInteger, Doc: "The version that the change is based on"}
-	paramsWhen  = []transport.Param{
-		{Name: "version", Type: transport.TypeInteger, Doc: "A version instead of the newest"},
-		{Name: "at", Type: transport.TypeTime, Doc: "The state at a time instead of the newest"},
+// code is the code behind each operation of api.Table.
+func (s *Service) code() map[string]code {
+	return map[string]code{
+		"collection.put":     {handle: s.collectionPut},
+		"collection.patch":   {handle: s.collectionPatch},
+		"collection.get":     {handle: s.collectionGet, blocks: true},
+		"collection.delete":  {handle: s.collectionDelete},
+		"collection.list":    {handle: s.collectionList, blocks: true},
+		"collection.revert":  {handle: s.collectionRevert},
+		"collection.history": {handle: s.collectionHistory, blocks: true},
+		"collection.diff":    {handle: s.collectionDiff, blocks: true},
+		"collection.blame":   {handle: s.collectionBlame, blocks: true},
+		"collection.events":  {handle: s.collectionEvents, blocks: true, stream: s.collectionEventStream},
+		"document.put":       {handle: s.documentPut},
+		"document.get":       {handle: s.documentGet, blocks: true},
+		"document.delete":    {handle: s.documentDelete},
+		"upload.open":        {handle: s.uploadOpen},
+		"upload.append":      {handle: s.uploadAppend},
+		"upload.close":       {handle: s.uploadClose},
+		"admin.status":       {handle: s.adminStatus},
+		"admin.backup":       {handle: s.adminBackup, blocks: true},
+		"admin.verify":       {handle: s.adminVerify, blocks: true},
 	}
-	paramFields = transport.Param{Name: "fields", Type: transport.TypeString, Repeat: true,
-		Doc: "Only these paths (JSON Pointers below /metadata or /documents/<id>; * is one level), comma separated"}
-)
+}
 
-// Table is every operation. What the two APIs, the client, the command line and the documents know, they know from here.
+// Table is api.Table with the service's code behind each line. It panics if a line has no code, or code has no line.
 func (s *Service) Table() []*transport.Operation {
-	table := append(s.collectionTable(), s.historyTable()...)
-	return append(append(append(table, s.documentTable()...), s.uploadTable()...), s.adminTable()...)
-}
-
-func (s *Service) collectionTable() []*transport.Operation {
-	return []*transport.Operation{
-		{Name: "collection.put", Method: "PUT", Path: pathCollection, HasID: true, Right: transport.RightUpdate,
-			Doc:    "Create a collection, or replace the parts of it that are given",
-			Params: []transport.Param{paramDryRun}, Writes: true,
-			Body: PutRequest{}, Answer: collection.Result{}, Status: 200, Handle: s.collectionPut},
-		{Name: "collection.patch", Method: "PATCH", Path: pathCollection, HasID: true, Right: transport.RightUpdate,
-			Doc:    "Change metadata and documents: many changes, one version",
-			Params: []transport.Param{paramDryRun}, Writes: true, Types: []string{typeJSONPatch, typeMergePatch},
-			Body: PatchRequest{}, Answer: collection.Result{}, Status: 200, Handle: s.collectionPatch},
-		{Name: "collection.get", Method: "GET", Path: pathCollection, HasID: true, Right: transport.RightRead, Blocks: true,
-			Doc: "Read a collection: the newest version, another one, or the state at a time",
-			Params: append([]transport.Param{
-				{Name: "documents", Type: transport.TypeString, Doc: "all (default) or none"},
-				{Name: "document", Type: transport.TypeString, Repeat: true, Doc: "Only these documents"},
-				paramFields, paramCursor}, paramsWhen...),
-			Answer: Collection{}, Status: 200, Handle: s.collectionGet},
-		{Name: "collection.delete", Method: "DELETE", Path: pathCollection, HasID: true, Right: transport.RightUpdate,
-			Doc:    "Delete a collection; its history stays readable",
-			Params: []transport.Param{paramBase, paramReason, paramDryRun}, Writes: true,
-			Answer: collection.Result{}, Status: 200, Handle: s.collectionDelete},
-		{Name: "collection.list", Method: "GET", Path: pathProvider + "/collections", Right: transport.RightRead, Blocks: true,
-			Doc: "List the collections of a provider", Params: []transport.Param{paramLimit, paramCursor},
-			Answer: CollectionPage{}, Status: 200, Handle: s.collectionList},
-		{Name: "collection.revert", Method: "POST", Path: pathCollection + "/revert", HasID: true, Right: transport.RightUpdate,
-			Doc:    "Make the content of an old version the newest, as a new version",
-			Params: []transport.Param{paramDryRun}, Writes: true,
-			Body: RevertRequest{}, Answer: collection.Result{}, Status: 200, Handle: s.collectionRevert},
+	table, behind := api.Table(), s.code()
+	for _, op := range table {
+		c, ok := behind[op.Name]
+		if !ok {
+			panic("operations: " + op.Name + " is in the table, but has no code")
+		}
+		op.Handle, op.Blocks, op.Stream = c.handle, c.blocks, c.stream
+		delete(behind, op.Name)
 	}
-}
-
-func (s *Service) historyTable() []*transport.Operation {
-	return []*transport.Operation{
-		{Name: "collection.history", Method: "GET", Path: pathCollection + "/history", HasID: true, Right: transport.RightRead,
-			Doc: "List versions, the newest first", Params: []transport.Param{paramLimit, paramCursor}, Blocks: true,
-			Answer: HistoryPage{}, Status: 200, Handle: s.collectionHistory},
-		{Name: "collection.diff", Method: "GET", Path: pathCollection + "/diff", HasID: true, Right: transport.RightRead,
-			Doc: "Compare two versions: a JSON Patch, and a list for people", Blocks: true,
-			Params: []transport.Param{
-				{Name: "from", Type: transport.TypeInteger, Doc: "Version to start from"},
-				{Name: "to", Type: transport.TypeInteger, Doc: "Version to come to; the newest if left out"}, paramCursor},
-			Answer: Diff{}, Status: 200, Handle: s.collectionDiff},
-		{Name: "collection.blame", Method: "GET", Path: pathCollection + "/blame", HasID: true, Right: transport.RightRead,
-			Doc: "Who last wrote each document and each top-level member of the metadata", Blocks: true,
-			Params: []transport.Param{paramLimit, paramCursor}, Answer: Blame{}, Status: 200, Handle: s.collectionBlame},
-		{Name: "collection.events", Method: "GET", Path: pathCollection + "/events", HasID: true, Right: transport.RightRead,
-			Doc: "All events of the collection after a seq; as text/event-stream it goes on", Blocks: true,
-			Params: []transport.Param{{Name: "after", Type: transport.TypeInteger, Doc: "The seq of the last event known"},
-				paramLimit, paramCursor},
-			Answer: EventPage{}, Status: 200, Handle: s.collectionEvents, Stream: s.collectionEventStream},
+	for name := range behind {
+		panic("operations: " + name + " has code, but is not in the table")
 	}
-}
-
-func (s *Service) documentTable() []*transport.Operation {
-	return []*transport.Operation{
-		{Name: "document.put", Method: "PUT", Path: pathDocument, HasID: true, Inner: "document", Right: transport.RightUpdate,
-			Doc:    "Write one document of a collection",
-			Params: []transport.Param{paramDryRun}, Writes: true,
-			Body: DocumentPutRequest{}, Answer: collection.Result{}, Status: 200, Handle: s.documentPut},
-		{Name: "document.get", Method: "GET", Path: pathDocument, HasID: true, Inner: "document", Right: transport.RightRead,
-			Doc: "Read one document: newest, at a version, or at a time", Params: paramsWhen, Blocks: true,
-			Answer: Document{}, Status: 200, Handle: s.documentGet},
-		{Name: "document.delete", Method: "DELETE", Path: pathDocument, HasID: true, Inner: "document",
-			Right: transport.RightUpdate, Doc: "Remove one document",
-			Params: []transport.Param{paramBase, paramReason, paramDryRun}, Writes: true,
-			Answer: collection.Result{}, Status: 200, Handle: s.documentDelete},
-	}
-}
-
-func (s *Service) uploadTable() []*transport.Operation {
-	return []*transport.Operation{
-		{Name: "upload.open", Method: "POST", Path: pathProvider + "/uploads", Right: transport.RightUpdate, Writes: true,
-			Doc: "Begin an upload, for input that is larger than one request", Answer: upload.Result{}, Status: 201,
-			Handle: s.uploadOpen},
-		{Name: "upload.append", Method: "POST", Path: pathUpload + "/append", HasID: true, Right: transport.RightUpdate,
-			Doc: "Add a chunk of at most 512 KiB; the same chunk again is added once", Body: AppendRequest{},
-			Answer: upload.Result{}, Status: 200, Handle: s.uploadAppend},
-		{Name: "upload.close", Method: "POST", Path: pathUpload + "/close", HasID: true, Right: transport.RightUpdate,
-			Doc: "End an upload: from now on it can be used", Answer: upload.Result{}, Status: 200, Handle: s.uploadClose},
-	}
-}
-
-func (s *Service) adminTable() []*transport.Operation {
-	return []*transport.Operation{
-		{Name: "admin.status", Method: "GET", Path: "/api/v1/admin/status", Global: true, Right: transport.RightAdmin,
-			Doc: "How the node is: positions, counts, health", Answer: map[string]any{}, Status: 200, Handle: s.adminStatus},
-		{Name: "admin.backup", Method: "POST", Path: "/api/v1/admin/backup", Global: true, Right: transport.RightAdmin,
-			Doc: "Write an online copy of the store below the backup directory", Blocks: true,
-			Body: BackupRequest{}, Answer: map[string]any{}, Status: 200, Handle: s.adminBackup},
-		{Name: "admin.verify", Method: "POST", Path: "/api/v1/admin/verify", Global: true, Right: transport.RightAdmin,
-			Doc: "Read the whole store against its hashes and its hash chains", Blocks: true,
-			Answer: map[string]any{}, Status: 200, Handle: s.adminVerify},
-	}
+	return table
 }

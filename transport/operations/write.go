@@ -10,13 +10,6 @@ import (
 	"concord/transport"
 )
 
-// Media types of a patch.
-const (
-	typeJSON       = "application/json"
-	typeJSONPatch  = "application/json-patch+json"
-	typeMergePatch = "application/merge-patch+json"
-)
-
 // collectionPut replaces the parts that are given, and creates the collection if there is none.
 func (s *Service) collectionPut(_ context.Context, r *transport.Request, done reply) {
 	w, reason, err := decodePut(r)
@@ -83,21 +76,21 @@ func (s *Service) collectionPatch(_ context.Context, r *transport.Request, done 
 }
 
 func decodePatch(r *transport.Request) (w *collection.Write, reason string, err error) {
-	mediaType := typeJSON
+	mediaType := transport.MediaJSON
 	if r.Header.ContentType != "" {
 		if mediaType, _, err = mime.ParseMediaType(r.Header.ContentType); err != nil {
 			return nil, "", problem.At("header "+transport.HeaderContentType, "%v", err)
 		}
 	}
 	switch mediaType {
-	case typeJSON:
+	case transport.MediaJSON:
 		w, reason, err = decodeChanges(r.Body)
-	case typeJSONPatch:
+	case transport.MediaJSONPatch:
 		w, err = decodeJSONPatch(r.Body)
-	case typeMergePatch:
+	case transport.MediaMergePatch:
 		w, err = decodeMergePatch(r.Body)
 	default:
-		err = problem.At("header "+transport.HeaderContentType, "must be %s, %s or %s", typeJSON, typeJSONPatch, typeMergePatch)
+		err = problem.At("header "+transport.HeaderContentType, "must be %s, %s or %s", transport.MediaJSON, transport.MediaJSONPatch, transport.MediaMergePatch)
 	}
 	if err != nil {
 		return nil, "", err

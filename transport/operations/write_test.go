@@ -9,6 +9,7 @@ import (
 
 	"concord/actors/collection"
 	"concord/actors/problem"
+	"concord/transport/api"
 )
 
 // step is one request of a scenario, and what must come of it.
@@ -237,7 +238,7 @@ func TestWrongBodies(t *testing.T) {
 			t.Errorf("%s %.80s: %v, want path %q", c.op, c.body, p, c.path)
 		}
 	}
-	if got := must[Collection](b, "collection.get", "c", ""); got.Version != 1 || got.Seq != 1 {
+	if got := must[api.Collection](b, "collection.get", "c", ""); got.Version != 1 || got.Seq != 1 {
 		t.Fatalf("something changed: %+v", got)
 	}
 }
@@ -272,7 +273,7 @@ func TestPagesAreOfOneVersion(t *testing.T) {
 		if next != "" {
 			options = append(options, param("cursor", next))
 		}
-		c := must[Collection](b, "collection.get", "c", "", options...)
+		c := must[api.Collection](b, "collection.get", "c", "", options...)
 		if c.Version != 1 {
 			t.Fatalf("page %d is of version %d", page, c.Version)
 		}
@@ -297,11 +298,11 @@ func TestFields(t *testing.T) {
 	b := start(t, vfs.NewMem())
 	_ = must[collection.Result](b, "collection.put", "c",
 		`{"metadata":{"a":1,"b":2},"documents":{"x":{"t":1,"u":2},"y":{"u":3}}}`)
-	c := must[Collection](b, "collection.get", "c", "", param("fields", "/metadata/a,/documents/*/t"))
+	c := must[api.Collection](b, "collection.get", "c", "", param("fields", "/metadata/a,/documents/*/t"))
 	if string(c.Metadata) != `{"a":1}` || string(c.Documents["x"]) != `{"t":1}` {
 		t.Fatalf("%s %s", c.Metadata, c.Documents)
 	}
-	c = must[Collection](b, "collection.get", "c", "", param("document", "y"), param("fields", "/documents/y"))
+	c = must[api.Collection](b, "collection.get", "c", "", param("document", "y"), param("fields", "/documents/y"))
 	if c.Metadata != nil || len(c.Documents) != 1 || string(c.Documents["y"]) != `{"u":3}` {
 		t.Fatalf("%s %s", c.Metadata, c.Documents)
 	}
@@ -335,7 +336,7 @@ func TestDiffPages(t *testing.T) {
 		if next != "" {
 			options = append(options, param("cursor", next))
 		}
-		d := must[Diff](b, "collection.diff", "c", "", options...)
+		d := must[api.Diff](b, "collection.diff", "c", "", options...)
 		for _, c := range d.Changes {
 			paths = append(paths, c.Path)
 		}

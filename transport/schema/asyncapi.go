@@ -75,7 +75,7 @@ func AsyncAPI(table []*transport.Operation, prefix, version string) []byte {
 	d := &asyncAPI{schemas: newSchemas("#/components/schemas/"), prefix: prefix, asyncDocument: asyncDocument{
 		AsyncAPI:           asyncAPIVersion,
 		Info:               asyncInfo{Title: title, Version: version, Description: description},
-		DefaultContentType: TypeJSON,
+		DefaultContentType: transport.MediaJSON,
 		Channels:           map[string]asyncChannel{}, Operations: map[string]asyncOperation{},
 		Components: asyncComponents{Messages: map[string]asyncMessage{}},
 	}}

@@ -1,20 +1,24 @@
 package schema
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"concord/transport"
+)
 
 // examples are request bodies by operation and media type. The tests send each of them to a service.
 var examples = map[string]map[string]string{
 	"collection.put": {
-		TypeJSON: `{"metadata": {"title": "Letters"}, "documents": {"letter-1": {"to": "Ann"}}, "reason": "first letter"}`},
+		transport.MediaJSON: `{"metadata": {"title": "Letters"}, "documents": {"letter-1": {"to": "Ann"}}, "reason": "first letter"}`},
 	"collection.patch": {
-		TypeJSON: `{"changes": [{"op": "merge-metadata", "value": {"title": "Letters, 1901"}},` +
+		transport.MediaJSON: `{"changes": [{"op": "merge-metadata", "value": {"title": "Letters, 1901"}},` +
 			` {"op": "put-document", "id": "letter-2", "value": {"to": "Bob"}}]}`,
-		typeJSONPatch:  `[{"op": "add", "path": "/documents/letter-3", "value": {"to": "Cid"}}]`,
-		typeMergePatch: `{"metadata": {"place": "Rome"}, "documents": {"letter-3": null}}`},
-	"collection.revert": {TypeJSON: `{"to": 1, "reason": "sent to the wrong Bob"}`},
-	"document.put":      {TypeJSON: `{"value": {"to": "Dora"}, "policy": "merge"}`},
-	"upload.append":     {TypeJSON: `{"offset": 0, "data": "aWQKMQo="}`},
-	"admin.backup":      {TypeJSON: `{"name": "monday"}`},
+		transport.MediaJSONPatch:  `[{"op": "add", "path": "/documents/letter-3", "value": {"to": "Cid"}}]`,
+		transport.MediaMergePatch: `{"metadata": {"place": "Rome"}, "documents": {"letter-3": null}}`},
+	"collection.revert": {transport.MediaJSON: `{"to": 1, "reason": "sent to the wrong Bob"}`},
+	"document.put":      {transport.MediaJSON: `{"value": {"to": "Dora"}, "policy": "merge"}`},
+	"upload.append":     {transport.MediaJSON: `{"offset": 0, "data": "aWQKMQo="}`},
+	"admin.backup":      {transport.MediaJSON: `{"name": "monday"}`},
 }
 
 // Example is a request body of the operation in the media type; ok is false if there is none.

@@ -113,7 +113,7 @@ func (d *openAPI) body(op *transport.Operation) *huma.RequestBody {
 	needed := op.Body == nil && len(op.Types) > 0
 	if op.Body != nil {
 		schema := d.schemas.request(op.Body)
-		content[TypeJSON] = mediaType(schema, op.Name, TypeJSON)
+		content[transport.MediaJSON] = mediaType(schema, op.Name, transport.MediaJSON)
 		needed = len(d.schemas.resolve(schema).Required) > 0
 	}
 	for _, t := range op.Types {
@@ -143,7 +143,7 @@ func (d *openAPI) responses(op *transport.Operation) map[string]*huma.Response {
 		transport.HeaderRequestID: headerRef(transport.HeaderRequestID)}}
 	if op.Answer != nil {
 		answer := d.schemas.answer(op.Answer)
-		success.Content[TypeJSON] = &huma.MediaType{Schema: answer}
+		success.Content[transport.MediaJSON] = &huma.MediaType{Schema: answer}
 		if _, tagged := d.schemas.resolve(answer).Properties["etag"]; tagged {
 			success.Headers["ETag"] = headerRef("ETag")
 			if !changes(op) {
@@ -152,7 +152,7 @@ func (d *openAPI) responses(op *transport.Operation) map[string]*huma.Response {
 		}
 	}
 	if op.Stream != nil {
-		success.Content[TypeEventStream] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString,
+		success.Content[transport.MediaEventStream] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString,
 			Description: "Server-sent events without end: id is the seq, event the type, data an Event"}}
 	}
 	all[strconv.Itoa(op.Status)] = success

@@ -17,15 +17,6 @@ import (
 	"concord/transport"
 )
 
-// Media types of the API.
-const (
-	TypeJSON        = "application/json"
-	TypeEventStream = "text/event-stream"
-
-	typeJSONPatch  = "application/json-patch+json"
-	typeMergePatch = "application/merge-patch+json"
-)
-
 // dialect names the meta-schema of every schema here.
 const dialect = "https://json-schema.org/draft/2020-12/schema"
 
@@ -183,7 +174,7 @@ func paramSchema(p transport.Param) *huma.Schema {
 // patchSchema is the schema of a body in one of the media types that an operation takes beside JSON.
 func patchSchema(mediaType string) *huma.Schema {
 	switch mediaType {
-	case typeJSONPatch:
+	case transport.MediaJSONPatch:
 		return &huma.Schema{Type: huma.TypeArray, Description: "RFC 6902, on {metadata, documents}", Items: &huma.Schema{
 			Type: huma.TypeObject, Required: []string{"op", "path"}, Properties: map[string]*huma.Schema{
 				"op":    {Type: huma.TypeString, Enum: []any{"add", "remove", "replace", "move", "copy", "test"}},
@@ -191,7 +182,7 @@ func patchSchema(mediaType string) *huma.Schema {
 				"from":  {Type: huma.TypeString},
 				"value": {},
 			}}}
-	case typeMergePatch:
+	case transport.MediaMergePatch:
 		return &huma.Schema{Type: huma.TypeObject, Description: "RFC 7396, on {metadata, documents}",
 			AdditionalProperties: false, Properties: map[string]*huma.Schema{"metadata": {}, "documents": {}}}
 	default:

@@ -68,7 +68,7 @@ func (p *page) operations(table []*transport.Operation, prefix string) {
 			answers = append(answers, typeName(p.schemas.answer(op.Answer)))
 		}
 		if op.Stream != nil {
-			answers = append(answers, TypeEventStream)
+			answers = append(answers, transport.MediaEventStream)
 		}
 		p.row(code(op.Name), code(Subject(op, prefix)), code(op.Method+" "+op.Path), string(op.Right), parameterNames(op),
 			strings.Join(bodies, " or "), strings.Join(answers, " or "), op.Doc)

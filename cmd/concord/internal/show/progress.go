@@ -3,6 +3,7 @@ package show
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,7 +31,7 @@ type Progress struct {
 	done chan struct{}
 }
 
-// NewProgress begins a progress over so many bytes of input, 0 if nobody knows. End it.
+// NewProgress begins a progress of items, named as one of them, over so many bytes of input, 0 if nobody knows. End it.
 func NewProgress(out io.Writer, what, itemName string, totalBytes int64) *Progress {
 	p := &Progress{out: out, what: what, total: totalBytes, begin: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
 	if Terminal(out) {
@@ -99,7 +100,7 @@ func (p *Progress) text(now time.Time, itemName string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	took := now.Sub(p.begin)
-	text := fmt.Sprintf("%s: %s %s, %s/s", p.what, Thousands(p.items), itemName, Thousands(int64(float64(p.items)/took.Seconds())))
+	text := fmt.Sprintf("%s: %s, %s/s", p.what, Count(p.items, itemName), Thousands(int64(float64(p.items)/took.Seconds())))
 	if p.failed > 0 {
 		text += fmt.Sprintf(", %s failed", Thousands(p.failed))
 	}
@@ -109,6 +110,17 @@ func (p *Progress) text(now time.Time, itemName string) string {
 	share := min(1, float64(p.bytes)/float64(p.total))
 	left := time.Duration(float64(took) * (1 - share) / share)
 	return text + fmt.Sprintf(", %.0f %%, %v left", 100*share, left.Round(time.Second))
+}
+
+// Count is a number with its noun, which is given for one: 1 record, 2 records, 3 entities.
+func Count[N ~int | ~int64 | ~uint64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if stem, ok := strings.CutSuffix(noun, "y"); ok {
+		return Thousands(int64(n)) + " " + stem + "ies"
+	}
+	return Thousands(int64(n)) + " " + noun + "s"
 }
 
 // Thousands is a number with commas.

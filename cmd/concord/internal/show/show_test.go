@@ -78,12 +78,23 @@ func TestThousands(t *testing.T) {
 	}
 }
 
+func TestCount(t *testing.T) {
+	for want, got := range map[string]string{
+		"0 records": Count(0, "record"), "1 record": Count(1, "record"), "1,000 records": Count(uint64(1000), "record"),
+		"1 entity": Count(int64(1), "entity"), "2 entities": Count(2, "entity"), "1 content": Count(1, "content"),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestProgressTellsWhatIsLeft(t *testing.T) {
 	var b bytes.Buffer
-	p := NewProgress(&b, "import", "records", 1000)
+	p := NewProgress(&b, "import", "record", 1000)
 	p.Read(250)
 	p.Done(500, 2)
-	got := p.text(p.begin.Add(10*time.Second), "records")
+	got := p.text(p.begin.Add(10*time.Second), "record")
 	p.End()
 	if want := "import: 500 records, 50/s, 2 failed, 25 %, 30s left"; got != want {
 		t.Errorf("%q, want %q", got, want)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"concord/cmd/concord/internal/show"
 	"concord/internal/bench"
 	"concord/transport"
 )
@@ -47,7 +48,7 @@ func (m Memory) Run(ctx context.Context) (Report, error) {
 	warm := max(m.Entities/10, 100)
 	var before, after int64
 	err := own(ctx, m.Dir, c, func(dir string) (err error) {
-		m.Progress(fmt.Sprintf("memory: make %d collections, and restart", warm+m.Entities))
+		m.Progress(fmt.Sprintf("memory: make %s, and restart", show.Count(warm+m.Entities, "collection")))
 		if err := c.Preload(ctx, warm+m.Entities, payload()); err != nil {
 			return err
 		}
@@ -55,7 +56,7 @@ func (m Memory) Run(ctx context.Context) (Report, error) {
 			return err
 		}
 		activate := func(from, n int) (int64, error) {
-			m.Progress(fmt.Sprintf("memory: activate %d collections", n))
+			m.Progress("memory: activate " + show.Count(n, "collection"))
 			err := c.all(ctx, n, func(ctx context.Context, conn *connection, i int) error {
 				return conn.write(ctx, collection(from+i), benchDocument, payload(), dryRun)
 			})
@@ -108,7 +109,7 @@ func (a Activation) Run(ctx context.Context) (Report, error) {
 	c := &Concord{}
 	var measures []Measure
 	err := own(ctx, a.Dir, c, func(dir string) error {
-		a.Progress(fmt.Sprintf("activation: make %d collections, and %d of %d versions", a.Collections, a.Deep, a.Versions))
+		a.Progress(fmt.Sprintf("activation: make %s, and %d of %s", show.Count(a.Collections, "collection"), a.Deep, show.Count(a.Versions, "version")))
 		if err := c.Preload(ctx, a.Collections, payload()); err != nil {
 			return err
 		}
@@ -129,7 +130,7 @@ func (a Activation) Run(ctx context.Context) (Report, error) {
 		for _, set := range []struct {
 			name string
 			ids  []string
-		}{{fmt.Sprintf("one of %d", a.Collections), random}, {fmt.Sprintf("of %d versions", a.Versions), deep}} {
+		}{{fmt.Sprintf("one of %d", a.Collections), random}, {"of " + show.Count(a.Versions, "version"), deep}} {
 			if len(set.ids) == 0 {
 				continue
 			}
@@ -170,7 +171,8 @@ func activate(ctx context.Context, c *Concord, name string, ids []string) ([]Mea
 	}
 	ms := func(h *bench.Histogram, q float64) float64 { return float64(h.Quantile(q)) / float64(time.Millisecond) }
 	p99 := max(0, ms(&cold, 0.99)-ms(&warm, 0.5))
-	note := fmt.Sprintf("cold p50 %.2f, p99 %.2f; warm p50 %.2f; %d entities", ms(&cold, 0.5), ms(&cold, 0.99), ms(&warm, 0.5), len(ids))
+	note := fmt.Sprintf("cold p50 %.2f, p99 %.2f; warm p50 %.2f; %s", ms(&cold, 0.5), ms(&cold, 0.99), ms(&warm, 0.5),
+		show.Count(len(ids), "entity"))
 	return []Measure{measured("activation p99, "+name, "ms", []float64{p99}, targetActivationP99Ms, note)}, nil
 }
 
@@ -189,7 +191,7 @@ func (b Begin) Run(ctx context.Context) (Report, error) {
 	c := &Concord{}
 	var took []float64
 	err := own(ctx, b.Dir, c, func(dir string) error {
-		b.Progress(fmt.Sprintf("start: make %d collections of %d versions", b.Collections, b.Versions))
+		b.Progress(fmt.Sprintf("start: make %s of %s", show.Count(b.Collections, "collection"), show.Count(b.Versions, "version")))
 		if err := c.Preload(ctx, b.Collections, payload()); err != nil {
 			return err
 		}
@@ -213,7 +215,7 @@ func (b Begin) Run(ctx context.Context) (Report, error) {
 		return Report{}, fmt.Errorf("start: %w", err)
 	}
 	slices.Sort(took)
-	note := fmt.Sprintf("until one of %d collections is read, %d events", b.Collections, b.Collections*b.Versions)
+	note := fmt.Sprintf("until one of %s is read, %s", show.Count(b.Collections, "collection"), show.Count(b.Collections*b.Versions, "event"))
 	return newReport("start", measured("start", "s", took, targetStartSeconds, note)), nil
 }
 

@@ -1,4 +1,4 @@
-package operations
+package api
 
 import "encoding/json"
 
@@ -53,4 +53,9 @@ type RevertRequest struct {
 type AppendRequest struct {
 	Offset uint64 `json:"offset" doc:"How many bytes were sent before"`
 	Data   []byte `json:"data" doc:"The chunk, base64"`
+}
+
+// BackupRequest is the body of admin.backup.
+type BackupRequest struct {
+	Name string `json:"name" doc:"Name of the new directory below the backup directory"`
 }
