@@ -76,7 +76,7 @@ func TestDiskErrorsLoseNothing(t *testing.T) {
 
 // run returns false if the workload was over before the fault.
 func (f *fault) run(t *testing.T, cause error, once bool, nth int) bool {
-	disk := vfs.NewCrashableMem()
+	disk := newCrashDisk()
 	var armed, hit atomic.Bool
 	var seen atomic.Int64
 	ended := make(chan struct{})
