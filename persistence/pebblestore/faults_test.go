@@ -135,7 +135,7 @@ func refusesWork(t *testing.T, s *pebblestore.Store) {
 	if s.Health() == nil || s.Writable() == nil {
 		t.Errorf("after Fatal the store says that it is healthy")
 	}
-	if err := s.Append([]*persistence.Entry{{Entity: collectionID(1)}}); err == nil {
+	if _, err := s.Append([]*persistence.Entry{{Entity: collectionID(1)}}); err == nil {
 		t.Errorf("after Fatal the store took a group")
 	}
 	c := persistence.NewCommitter(s, persistence.CommitMetrics{})
