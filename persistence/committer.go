@@ -14,13 +14,16 @@ import (
 const (
 	groupMaxEntries = 4096
 	groupMaxBytes   = 4 << 20
-	answerMaxGroups = 8 // groups whose answers may wait to be sent before the next group is written
+	// A group is built and written while the one before it is being synced: neither the processor nor the disk waits for
+	// the other. More would only make the groups smaller.
+	unsyncedMaxGroups = 2
+	answerMaxGroups   = 8 // groups whose answers may wait to be sent before the next group is written
 )
 
 // LSN numbers what was submitted to a committer, in order. It begins at 1 with each start of the process.
 type LSN uint64
 
-// Observer is told of each group once it is durable, in order, on the committer's goroutine: it must not block.
+// Observer is told of each group once it is durable, in order, on one goroutine of the committer: it must not block.
 type Observer func(group []*Entry)
 
 // Committer folds what entities submit while the disk is busy into one atomic, synced batch after another. It is the
@@ -121,35 +124,126 @@ func (c *Committer) Close() {
 	}
 }
 
-// Run commits until Close or an error of the journal, which is final. It owns the goroutine that sends the answers,
-// so that the next sync does not wait for them.
+// Run commits until Close or an error of the journal, which is final. It owns the goroutine that waits for the disk,
+// and the one that sends the answers, so that the next sync does not wait for them.
 func (c *Committer) Run(ctx context.Context) error {
-	var sender sync.WaitGroup
-	sender.Go(func() {
-		for group := range c.answers {
-			for _, done := range group {
-				done()
-			}
+	r := run{c: c, line: make(chan written, unsyncedMaxGroups), slots: make(chan struct{}, unsyncedMaxGroups),
+		failed: make(chan error, 1)}
+	var sender, syncer sync.WaitGroup
+	sender.Go(c.answer)
+	syncer.Go(r.sync)
+	err := r.write(ctx)
+	close(r.line)
+	syncer.Wait()
+	close(c.answers)
+	sender.Wait()
+	select {
+	case failure := <-r.failed:
+		err = failure // whatever else went wrong followed from it
+	default:
+	}
+	return err
+}
+
+func (c *Committer) answer() {
+	for group := range c.answers {
+		for _, done := range group {
+			done()
 		}
-	})
-	defer sender.Wait()
-	defer close(c.answers)
+	}
+}
+
+// run is what the goroutines of one Run share.
+type run struct {
+	c      *Committer
+	line   chan written  // on its way to the disk, in order; never full, since each has a slot
+	slots  chan struct{} // taken by each group in line
+	failed chan error
+}
+
+// written is a group that the journal has and the disk may not have yet.
+type written struct {
+	size    int // submissions
+	entries []*Entry
+	answers []func()
+	wait    func() error // nil: nothing was written
+	start   time.Time
+}
+
+// write appends one group after another.
+func (r *run) write(ctx context.Context) error {
 	for {
-		group, more := c.take()
-		if len(group) == 0 {
-			if !more {
-				return nil
-			}
-			select {
-			case <-c.wake:
-			case <-ctx.Done():
-				return fmt.Errorf("committer stopped with work in line: %w", context.Cause(ctx))
-			}
-			continue
-		}
-		if err := c.commit(group); err != nil {
+		select {
+		case r.slots <- struct{}{}:
+		case err := <-r.failed:
+			r.failed <- err
 			return err
 		}
+		group, err := r.next(ctx)
+		if err != nil || len(group) == 0 {
+			return err
+		}
+		w := sortOut(group)
+		if len(w.entries) > 0 {
+			if w.wait, err = r.c.journal.Append(w.entries); err != nil {
+				return fmt.Errorf("commit %d entries: %w", len(w.entries), err)
+			}
+		}
+		r.line <- w
+	}
+}
+
+// next waits for something to write; nothing: the committer is closed.
+func (r *run) next(ctx context.Context) ([]submission, error) {
+	for {
+		group, more := r.c.take()
+		if len(group) > 0 || !more {
+			return group, nil
+		}
+		select {
+		case <-r.c.wake:
+		case err := <-r.failed:
+			r.failed <- err
+			return nil, err
+		case <-ctx.Done():
+			return nil, fmt.Errorf("committer stopped with work in line: %w", context.Cause(ctx))
+		}
+	}
+}
+
+func sortOut(group []submission) written {
+	w := written{size: len(group), start: time.Now(),
+		entries: make([]*Entry, 0, len(group)), answers: make([]func(), 0, len(group))}
+	for _, s := range group {
+		if s.entry != nil {
+			w.entries = append(w.entries, s.entry)
+		}
+		if s.done != nil {
+			w.answers = append(w.answers, s.done)
+		}
+	}
+	return w
+}
+
+// sync waits for the groups in their order, and lets out what depended on them.
+func (r *run) sync() {
+	for w := range r.line {
+		if w.wait != nil {
+			if err := w.wait(); err != nil {
+				r.failed <- fmt.Errorf("commit %d entries: %w", len(w.entries), err)
+				return
+			}
+			if r.c.metrics.Synced != nil {
+				r.c.metrics.Synced(time.Since(w.start))
+				r.c.metrics.Group(len(w.entries))
+			}
+		}
+		r.c.durable.Add(uint64(w.size))
+		for _, observe := range r.c.observers {
+			observe(w.entries)
+		}
+		r.c.answers <- w.answers
+		<-r.slots
 	}
 }
 
@@ -167,35 +261,6 @@ func (c *Committer) take() (group []submission, more bool) {
 		c.queue = nil // the backing array now belongs to the group
 	}
 	return group, !c.closing || len(c.queue) > 0 || n > 0
-}
-
-func (c *Committer) commit(group []submission) error {
-	entries := make([]*Entry, 0, len(group))
-	answers := make([]func(), 0, len(group))
-	for _, s := range group {
-		if s.entry != nil {
-			entries = append(entries, s.entry)
-		}
-		if s.done != nil {
-			answers = append(answers, s.done)
-		}
-	}
-	if len(entries) > 0 {
-		start := time.Now()
-		if err := c.journal.Append(entries); err != nil {
-			return fmt.Errorf("commit %d entries: %w", len(entries), err)
-		}
-		if c.metrics.Synced != nil {
-			c.metrics.Synced(time.Since(start))
-			c.metrics.Group(len(entries))
-		}
-	}
-	c.durable.Add(uint64(len(group)))
-	for _, observe := range c.observers {
-		observe(entries)
-	}
-	c.answers <- answers
-	return nil
 }
 
 func (e *Entry) size() int {

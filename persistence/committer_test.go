@@ -12,25 +12,29 @@ import (
 	"concord/persistence"
 )
 
-// journal notes the groups that it gets. It answers when it is told to.
+// journal notes the groups that it gets. Its disk answers when it is told to.
 type journal struct {
 	mu     sync.Mutex
 	groups [][]string
-	hold   chan error // nil: it answers at once
+	hold   chan error // of the disk; nil: it answers at once
+	refuse error      // of the next group
 }
 
-func (j *journal) Append(group []*persistence.Entry) error {
+func (j *journal) Append(group []*persistence.Entry) (wait func() error, err error) {
 	var names []string
 	for _, e := range group {
 		names = append(names, e.Entity.ID)
 	}
 	j.mu.Lock()
-	j.groups = append(j.groups, names)
-	j.mu.Unlock()
-	if j.hold == nil {
-		return nil
+	defer j.mu.Unlock()
+	if j.refuse != nil {
+		return nil, j.refuse
 	}
-	return <-j.hold
+	j.groups = append(j.groups, names)
+	if j.hold == nil {
+		return func() error { return nil }, nil
+	}
+	return func() error { return <-j.hold }, nil
 }
 
 func entry(name string, bytes int) *persistence.Entry {
@@ -115,6 +119,56 @@ func TestGroupsInOrder(t *testing.T) {
 	})
 }
 
+// While a group is being synced the next one is written, and no more than that one.
+func TestOneGroupAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &journal{hold: make(chan error)}
+		c := persistence.NewCommitter(j, persistence.CommitMetrics{})
+		ended := run(c)
+		var a answers
+		for _, name := range []string{"a", "b", "c", "d"} {
+			c.Submit(entry(name, 1), a.of(name))
+			a.check(t)
+		}
+		if want := [][]string{{"a"}, {"b"}}; fmt.Sprint(j.groups) != fmt.Sprint(want) {
+			t.Errorf("written ahead: %v", j.groups)
+		}
+		j.hold <- nil
+		a.check(t, "a")
+		j.hold <- nil
+		a.check(t, "a", "b")
+		j.hold <- nil
+		a.check(t, "a", "b", "c", "d")
+		if want := [][]string{{"a"}, {"b"}, {"c", "d"}}; fmt.Sprint(j.groups) != fmt.Sprint(want) {
+			t.Errorf("groups %v", j.groups)
+		}
+		c.Close()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A group that cannot be written ends the committer; what was written before is still waited for, and answered.
+func TestRefusedGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &journal{hold: make(chan error)}
+		c := persistence.NewCommitter(j, persistence.CommitMetrics{})
+		ended := run(c)
+		var a answers
+		c.Submit(entry("a", 1), a.of("a"))
+		synctest.Wait()
+		j.refuse = errors.New("full")
+		c.Submit(entry("b", 1), a.of("b"))
+		a.check(t)
+		j.hold <- nil
+		if err := <-ended; !errors.Is(err, j.refuse) {
+			t.Errorf("run: %v", err)
+		}
+		a.check(t, "a")
+	})
+}
+
 // An error of the journal is final: what was not durable before is never answered, and nothing is committed after it.
 func TestErrorIsFinal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -137,7 +191,7 @@ func TestErrorIsFinal(t *testing.T) {
 		}
 		c.Submit(entry("d", 1), a.of("d"))
 		a.check(t, "a")
-		if c.Durable() != 1 || observed != 1 || len(j.groups) != 2 {
+		if c.Durable() != 1 || observed != 1 || len(j.groups) != 3 {
 			t.Errorf("durable %d, observed %d, groups %v", c.Durable(), observed, j.groups)
 		}
 	})

@@ -81,11 +81,13 @@ type OutcomeKey struct {
 	Digest         []byte
 }
 
-// Journal appends groups of entries. A group is durable as a whole when Append returns nil.
+// Journal appends groups of entries. An error of either step is final: the state of the disk is unknown, nothing after
+// it may be answered, and the process must end.
 type Journal interface {
-	// Append writes the entries in order in one atomic, synced batch. An error is final: the state of the disk is
-	// unknown, nothing after it may be answered, and the process must end.
-	Append(group []*Entry) error
+	// Append writes the entries in order in one atomic batch, and returns before it is on disk: readers see it already.
+	// wait, which must be called, returns nil once this group and every one appended before it are durable. Append is
+	// for one goroutine, wait may be called on another.
+	Append(group []*Entry) (wait func() error, err error)
 }
 
 // Head is an entity's newest state, as a reader gets it.

@@ -94,11 +94,11 @@ func (s *Shell[S, C, E]) allParts() (map[string]Fact, error) {
 		}
 		all[p.ID] = Fact{Exists: true, Version: p.Version, Info: p.Info}
 	}
-	for id, p := range s.pending.parts {
+	for id, fact := range s.pending.parts() {
 		switch {
 		case id == "":
-		case p.fact.Exists:
-			all[id] = p.fact
+		case fact.Exists:
+			all[id] = fact
 		default:
 			delete(all, id)
 		}

@@ -1,139 +1,216 @@
 package entity
 
 import (
+	"iter"
+	"slices"
+	"sync/atomic"
+
 	"concord/persistence"
 	"concord/persistence/recordpb"
 )
 
 // pending is what an entity has decided and the store may not show yet. It lies over what the store shows: the entity
 // is the only writer, so that an entry here is never older than the stored one.
+//
+// An entity at rest keeps little: the items of its last command stay until the next one, but not what they carry.
 type pending struct {
-	parts    map[string]pendingPart
-	outcomes map[outcomeID]pendingOutcome
-	order    []pendingItem   // what to forget, and when
-	staged   []pendingItem   // of the command at hand
-	known    map[string]Fact // parts as the store has them, without bodies: the few that are written again and again
+	items  []pendingItem       // oldest first
+	staged int                 // items from here on are of the command at hand
+	cargo  *cargo              // of the command at hand
+	passed int                 // items that were forgotten: the number of the first that is left
+	index  map[pendingName]int // number of the newest submitted item of that name; nil while there are few
+	known  []knownPart         // parts as the store has them, without bodies: the few that are written again and again
 }
 
-// knownMaxParts bounds what a live entity remembers of its parts.
-const knownMaxParts = 8
+const (
+	knownMaxParts     = 8  // what a live entity remembers of its parts
+	pendingMaxScan    = 16 // more items than these are found by an index
+	pendingMaxResting = 2  // room for more items than these is given up when they are forgotten
+)
 
-type outcomeID struct{ principal, key string }
+// pendingName is a part's id, or principal and key of an outcome; a key is never empty.
+type pendingName struct{ part, principal, key string }
 
-type pendingPart struct {
-	fact Fact
-	lsn  persistence.LSN
-}
-
-type pendingOutcome struct {
-	outcome *recordpb.Outcome
-	lsn     persistence.LSN
-}
-
-// pendingItem is a part, or an outcome if that is set.
 type pendingItem struct {
-	lsn     persistence.LSN
-	part    string
-	fact    Fact
-	id      outcomeID
+	name  pendingName
+	lsn   persistence.LSN
+	fact  Fact // of a part, without its body
+	cargo *cargo
+	body  int // its place among the bodies of the cargo
+}
+
+// cargo is what the items of one command carry until it is durable: from then on the store has it.
+type cargo struct{ held atomic.Pointer[freight] }
+
+type freight struct {
+	bodies  [][]byte
 	outcome *recordpb.Outcome
+}
+
+// land lets go of what is durable. Any goroutine may call it; there may be no cargo.
+func (c *cargo) land() {
+	if c != nil {
+		c.held.Store(nil)
+	}
+}
+
+type knownPart struct {
+	id   string
+	fact Fact
+}
+
+// load is what the command at hand carries.
+func (p *pending) load() *freight {
+	if p.cargo == nil {
+		p.cargo = new(cargo)
+		p.cargo.held.Store(new(freight))
+	}
+	return p.cargo.held.Load()
 }
 
 // add stages what an event writes.
 func (p *pending) add(version uint64, contents []Content, changes []persistence.PartChange) {
 	for i := range contents {
-		fact := Fact{Exists: !contents[i].Removed, Version: version, Info: changes[i].Info, Body: contents[i].Body}
-		p.staged = append(p.staged, pendingItem{part: contents[i].ID, fact: fact})
+		load := p.load()
+		load.bodies = append(load.bodies, contents[i].Body)
+		p.items = append(p.items, pendingItem{name: pendingName{part: contents[i].ID}, cargo: p.cargo, body: len(load.bodies) - 1,
+			fact: Fact{Exists: !contents[i].Removed, Version: version, Info: changes[i].Info}})
 	}
 }
 
 // remember stages an outcome.
 func (p *pending) remember(principal string, o *recordpb.Outcome) {
-	p.staged = append(p.staged, pendingItem{id: outcomeID{principal, o.GetKey()}, outcome: o})
+	p.load().outcome = o
+	p.items = append(p.items, pendingItem{name: pendingName{principal: principal, key: o.GetKey()}, cargo: p.cargo})
 }
 
 // drop forgets what is staged: a dry run, or a refusal.
-func (p *pending) drop() { p.staged = p.staged[:0] }
-
-// submitted says that what is staged is on its way.
-func (p *pending) submitted(lsn persistence.LSN) {
-	if p.parts == nil {
-		p.parts = make(map[string]pendingPart, 1)
-	}
-	for _, item := range p.staged {
-		item.lsn = lsn
-		if item.outcome != nil {
-			if p.outcomes == nil {
-				p.outcomes = make(map[outcomeID]pendingOutcome, 1)
-			}
-			p.outcomes[item.id] = pendingOutcome{item.outcome, lsn}
-			item.outcome = nil
-		} else {
-			p.parts[item.part] = pendingPart{item.fact, lsn}
-			delete(p.known, item.part)
-			item.fact = Fact{}
-		}
-		p.order = append(p.order, item)
-	}
-	p.staged = p.staged[:0]
+func (p *pending) drop() {
+	clear(p.items[p.staged:])
+	p.items, p.cargo = p.items[:p.staged], nil
 }
 
-// forget drops what the store shows durably.
-func (p *pending) forget(durable persistence.LSN) {
-	n := 0
-	for ; n < len(p.order) && p.order[n].lsn <= durable; n++ {
-		item := &p.order[n]
-		if item.id.key != "" {
-			if p.outcomes[item.id].lsn == item.lsn {
-				delete(p.outcomes, item.id)
-			}
-		} else if part := p.parts[item.part]; part.lsn == item.lsn {
-			delete(p.parts, item.part)
-			p.know(item.part, part.fact)
+// submit hands out the cargo of what is staged, which lands when that is durable. An event without parts has none.
+func (p *pending) submit() *cargo {
+	c := p.cargo
+	p.cargo = nil
+	return c
+}
+
+// submitted gives what is staged its place in the order.
+func (p *pending) submitted(lsn persistence.LSN) {
+	for i := p.staged; i < len(p.items); i++ {
+		p.items[i].lsn = lsn
+		if p.index != nil {
+			p.index[p.items[i].name] = p.passed + i
 		}
 	}
-	switch n {
-	case 0:
-	case len(p.order):
-		p.settle()
+	p.staged = len(p.items)
+	if p.index == nil && p.staged > pendingMaxScan {
+		p.index = make(map[pendingName]int, 2*p.staged)
+		for i := range p.items {
+			p.index[p.items[i].name] = p.passed + i
+		}
+	}
+}
+
+// newest finds the newest submitted item of the name.
+func (p *pending) newest(name pendingName) *pendingItem {
+	if p.index != nil {
+		if n, ok := p.index[name]; ok {
+			return &p.items[n-p.passed]
+		}
+		return nil
+	}
+	for i := p.staged - 1; i >= 0; i-- {
+		if p.items[i].name == name {
+			return &p.items[i]
+		}
+	}
+	return nil
+}
+
+// forget drops what the store shows durably. Nothing may be staged.
+func (p *pending) forget(durable persistence.LSN) {
+	n := 0
+	for ; n < len(p.items) && p.items[n].lsn <= durable; n++ {
+		item := &p.items[n]
+		if p.newest(item.name) != item {
+			continue
+		}
+		if item.name.key == "" {
+			p.know(item.name.part, item.fact)
+		}
+		delete(p.index, item.name)
+	}
+	switch {
+	case n == 0:
+	case n == len(p.items) && cap(p.items) > pendingMaxResting:
+		*p = pending{known: p.known} // an idle entity keeps little
 	default:
-		p.order = append(p.order[:0], p.order[n:]...)
+		p.items = slices.Delete(p.items, 0, n)
+		p.staged, p.passed = len(p.items), p.passed+n
+		if len(p.items) == 0 {
+			p.index = nil
+		}
 	}
 }
 
 func (p *pending) outcome(principal, key string) *recordpb.Outcome {
-	return p.outcomes[outcomeID{principal, key}].outcome
-}
-
-// settle lets go of what a burst has left behind: an idle entity keeps little.
-func (p *pending) settle() {
-	if cap(p.order) > knownMaxParts {
-		*p = pending{known: p.known}
-		return
+	item := p.newest(pendingName{principal: principal, key: key})
+	if item == nil {
+		return nil
 	}
-	p.order = p.order[:0]
+	if load := item.cargo.held.Load(); load != nil {
+		return load.outcome
+	}
+	return nil
 }
 
-// part is a part as the entity knows it. A body is known only while it is pending.
+// part is a part as the entity knows it. A body is known only while it is not durable.
 func (p *pending) part(id string, body bool) (Fact, bool) {
-	if part, ok := p.parts[id]; ok {
-		return part.fact, true
+	if item := p.newest(pendingName{part: id}); item != nil {
+		return item.part(body)
 	}
-	fact, ok := p.known[id]
-	return fact, ok && (!body || !fact.Exists)
+	for i := range p.known {
+		if p.known[i].id == id {
+			return p.known[i].fact, !body || !p.known[i].fact.Exists
+		}
+	}
+	return Fact{}, false
+}
+
+func (i *pendingItem) part(body bool) (Fact, bool) {
+	fact := i.fact
+	if load := i.cargo.held.Load(); load != nil {
+		fact.Body = load.bodies[i.body]
+	}
+	return fact, !body || !fact.Exists || fact.Body != nil
+}
+
+// parts are the submitted parts, oldest first: a later one is newer.
+func (p *pending) parts() iter.Seq2[string, Fact] {
+	return func(yield func(string, Fact) bool) {
+		for i := range p.items[:p.staged] {
+			item := &p.items[i]
+			if item.name.key == "" && !yield(item.name.part, item.fact) {
+				return
+			}
+		}
+	}
 }
 
 // know remembers a part that the store has.
 func (p *pending) know(id string, fact Fact) {
-	if p.known == nil {
-		p.known = make(map[string]Fact, 1)
-	}
-	if len(p.known) == knownMaxParts {
-		for other := range p.known {
-			delete(p.known, other) // any will do
-			break
+	fact.Body = nil
+	for i := range p.known {
+		if p.known[i].id == id {
+			p.known[i].fact = fact
+			return
 		}
 	}
-	fact.Body = nil
-	p.known[id] = fact
+	if len(p.known) == knownMaxParts {
+		p.known = slices.Delete(p.known, 0, 1) // the one that came first
+	}
+	p.known = append(p.known, knownPart{id, fact})
 }

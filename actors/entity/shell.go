@@ -126,8 +126,11 @@ func (s *Shell[S, C, E]) Handle(env *Envelope) {
 		s.world.Committer.After(s.newest(), func() { env.Reply(answer, nil) })
 	default:
 		s.lsn.Store(submitting)
-		lsn := s.world.Committer.Submit(&persistence.Entry{Entity: s.id, Records: records},
-			func() { env.Reply(answer, nil) })
+		cargo := s.pending.submit()
+		lsn := s.world.Committer.Submit(&persistence.Entry{Entity: s.id, Records: records}, func() {
+			cargo.land()
+			env.Reply(answer, nil)
+		})
 		s.lsn.Store(uint64(lsn))
 		s.pending.submitted(lsn)
 	}

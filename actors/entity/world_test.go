@@ -179,7 +179,7 @@ func (n *node) restart() {
 }
 
 // Append is the store's, once the disk is let go.
-func (n *node) Append(group []*persistence.Entry) error {
+func (n *node) Append(group []*persistence.Entry) (wait func() error, err error) {
 	if held := n.held.Load(); held != nil {
 		<-*held
 	}

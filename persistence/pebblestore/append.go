@@ -11,10 +11,10 @@ import (
 	"concord/persistence"
 )
 
-// Append writes the group as one synced batch, with everything that stands beside its records.
-func (s *Store) Append(group []*persistence.Entry) error {
+// Append writes the group as one batch, with everything that stands beside its records; wait waits for its sync.
+func (s *Store) Append(group []*persistence.Entry) (wait func() error, err error) {
 	if err := s.Health(); err != nil {
-		return err
+		return nil, err
 	}
 	b := s.db().NewBatch()
 	w := writer{batch: b, store: s, next: make(map[persistence.Partition]persistence.Position, len(group))}
@@ -24,23 +24,35 @@ func (s *Store) Append(group []*persistence.Entry) error {
 	s.group++
 	w.set(storeKey(familyGroup, ""), binary.BigEndian.AppendUint64(nil, s.group))
 	if w.err != nil {
-		return errors.Join(fmt.Errorf("build a batch: %w", w.err), b.Close())
+		return nil, errors.Join(fmt.Errorf("build a batch: %w", w.err), b.Close())
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	for p, pos := range w.next {
 		s.last[p].Store(uint64(pos))
 	}
-	sync := pebble.Sync
+	number := s.group
 	if planted.SkipSync {
-		sync = pebble.NoSync
+		err = b.Commit(pebble.NoSync)
+		return func() error { s.mark.advance(number); return b.Close() }, err
 	}
-	if err := b.Commit(sync); err != nil {
-		s.fail(fmt.Errorf("commit group %d: %w", s.group, err))
-		return fmt.Errorf("commit group %d: %w", s.group, err)
+	if err := s.db().ApplyNoSyncWait(b, pebble.Sync); err != nil {
+		return nil, s.lost(number, err)
 	}
-	s.mark.advance(s.group)
-	return b.Close()
+	return func() error {
+		if err := b.SyncWait(); err != nil {
+			return s.lost(number, err)
+		}
+		s.mark.advance(number)
+		return b.Close()
+	}, nil
+}
+
+// lost makes an error of the disk final.
+func (s *Store) lost(group uint64, err error) error {
+	err = fmt.Errorf("commit group %d: %w", group, err)
+	s.fail(err)
+	return err
 }
 
 // writer turns entries into the keys of one batch. Its first error sticks.

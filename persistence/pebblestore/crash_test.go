@@ -45,7 +45,7 @@ func TestCrashAtEveryFileOperation(t *testing.T) {
 	for run := range (clones + clonesOfRun - 1) / clonesOfRun {
 		t.Run(fmt.Sprint(run), func(t *testing.T) {
 			t.Parallel()
-			c := &crasher{t: t, fs: vfs.NewCrashableMem(), some: run%2 == 1,
+			c := &crasher{t: t, fs: newCrashDisk(), some: run%2 == 1,
 				random: rand.New(rand.NewPCG(uint64(run), 1)), left: min(clonesOfRun, clones)}
 			wanted := c.left
 			for seed := uint64(run) << 32; c.left > 0 && !t.Failed(); seed++ {
@@ -63,7 +63,7 @@ func TestCrashAtEveryFileOperation(t *testing.T) {
 // manifest as the current one before it syncs the directory that both are in.)
 type crasher struct {
 	t    *testing.T
-	fs   *vfs.MemFS
+	fs   *crashDisk
 	some bool // of what was not synced is left
 	on   atomic.Bool
 	told func() []ack
@@ -102,7 +102,7 @@ func (c *crasher) MaybeError(op errorfs.Op) error {
 func (c *crasher) String() string { return "crasher" }
 
 // crash is what is left on the disk.
-func crash(t *testing.T, disk *vfs.MemFS, some bool, random *rand.Rand) *vfs.MemFS {
+func crash(t *testing.T, disk *crashDisk, some bool, random *rand.Rand) *crashDisk {
 	if !some {
 		return disk.CrashClone(vfs.CrashCloneCfg{})
 	}
@@ -118,8 +118,29 @@ func crash(t *testing.T, disk *vfs.MemFS, some bool, random *rand.Rand) *vfs.Mem
 	return disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 1 + random.IntN(100), RNG: random})
 }
 
+// crashDisk is a disk in memory that can crash while it is written to. MemFS.ReuseForWrite takes the lock of CrashClone
+// for reading twice, and waits for ever if a crash asks for it in between.
+type crashDisk struct {
+	*vfs.MemFS
+	reusing sync.RWMutex
+}
+
+func newCrashDisk() *crashDisk { return &crashDisk{MemFS: vfs.NewCrashableMem()} }
+
+func (d *crashDisk) ReuseForWrite(from, to string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	d.reusing.RLock()
+	defer d.reusing.RUnlock()
+	return d.MemFS.ReuseForWrite(from, to, category)
+}
+
+func (d *crashDisk) CrashClone(c vfs.CrashCloneCfg) *crashDisk {
+	d.reusing.Lock()
+	defer d.reusing.Unlock()
+	return &crashDisk{MemFS: d.MemFS.CrashClone(c)}
+}
+
 // look opens what a crash has left.
-func (c *crasher) look(disk *vfs.MemFS, told []ack, random *rand.Rand, nth int) {
+func (c *crasher) look(disk *crashDisk, told []ack, random *rand.Rand, nth int) {
 	if nth%8 == 0 {
 		disk = crashAgain(c.t, disk, c.some, random)
 	}
@@ -149,8 +170,8 @@ func (h *history) run(steps int) {
 }
 
 // crashAgain crashes while the store is being opened after the first crash.
-func crashAgain(t *testing.T, disk *vfs.MemFS, some bool, random *rand.Rand) *vfs.MemFS {
-	var clone *vfs.MemFS
+func crashAgain(t *testing.T, disk *crashDisk, some bool, random *rand.Rand) *crashDisk {
+	var clone *crashDisk
 	at, n := 1+random.IntN(40), 0
 	var mu sync.Mutex
 	s, err := pebblestore.Open("data", options(errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
@@ -176,7 +197,7 @@ func crashAgain(t *testing.T, disk *vfs.MemFS, some bool, random *rand.Rand) *vf
 
 // live runs a service on the disk until its clients are done.
 func (c *crasher) live(seed uint64) {
-	c.fs = vfs.NewCrashableMem()
+	c.fs = newCrashDisk()
 	var v atomic.Pointer[service]
 	c.told = func() []ack {
 		if v := v.Load(); v != nil {

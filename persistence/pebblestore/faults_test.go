@@ -76,7 +76,7 @@ func TestDiskErrorsLoseNothing(t *testing.T) {
 
 // run returns false if the workload was over before the fault.
 func (f *fault) run(t *testing.T, cause error, once bool, nth int) bool {
-	disk := vfs.NewCrashableMem()
+	disk := newCrashDisk()
 	var armed, hit atomic.Bool
 	var seen atomic.Int64
 	ended := make(chan struct{})
@@ -135,7 +135,7 @@ func refusesWork(t *testing.T, s *pebblestore.Store) {
 	if s.Health() == nil || s.Writable() == nil {
 		t.Errorf("after Fatal the store says that it is healthy")
 	}
-	if err := s.Append([]*persistence.Entry{{Entity: collectionID(1)}}); err == nil {
+	if _, err := s.Append([]*persistence.Entry{{Entity: collectionID(1)}}); err == nil {
 		t.Errorf("after Fatal the store took a group")
 	}
 	c := persistence.NewCommitter(s, persistence.CommitMetrics{})

@@ -104,7 +104,11 @@ func (l *line) flush() {
 	l.group, l.done = nil, nil
 	if len(group) > 0 {
 		for _, j := range l.journal {
-			if err := j.Append(group); err != nil {
+			wait, err := j.Append(group)
+			if err == nil {
+				err = wait()
+			}
+			if err != nil {
 				l.fail(err)
 			}
 		}

@@ -207,8 +207,9 @@ func (t *Tail) bound(c *jetstream.StreamConfig) {
 	c.Duplicates = min(duplicatesMax, t.config.MaxAge)
 }
 
-// duplicatesMax is how long the stream knows the ids of its messages.
-const duplicatesMax = 10 * time.Minute
+// duplicatesMax is how long the stream knows the ids of its messages: long enough for a batch of unknown outcome that is
+// still on its way. What is older is found by asking the stream; the ids cost it memory, a hundred bytes each.
+const duplicatesMax = 15 * time.Second
 
 func (t *Tail) adjust(ctx context.Context, stream jetstream.Stream) (jetstream.Stream, error) {
 	has := stream.CachedInfo().Config
