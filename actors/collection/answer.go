@@ -22,7 +22,7 @@ type Result struct {
 func ETag(version uint64) string { return `"v` + strconv.FormatUint(version, 10) + `"` }
 
 // Answer tells the caller where the collection stands. A creation is 201 (RFC 9110 section 9.3.4), everything else 200.
-func (Behavior) Answer(before, after State, c Command, at entity.Stamp, changed bool) entity.Answer {
+func (Behavior) Answer(before, after State, c Command, _ entity.Meta, at entity.Stamp, changed bool) entity.Answer {
 	status := http.StatusOK
 	w, write := c.(*Write)
 	if changed && (after.Live() && after.Born == at.Version || write && w.Single && after.Documents > before.Documents) {

@@ -13,11 +13,12 @@ import (
 // Meta is who asks, when and how: the same for every kind of command.
 type Meta struct {
 	Principal string
+	Kind      string // of the principal: person or service
 	Session   string
 	RequestID string
 	Reason    string
-	Fence     uint64
 	Time      time.Time // of the decision; never before that of the entity's newest event
+	Seq       uint64    // that the first event of the command gets
 
 	Key       string // idempotency key, empty without
 	KeyDigest []byte // SHA-256 over operation, target, preconditions, policy and body
@@ -38,6 +39,9 @@ type Want struct {
 	All  bool   // the states of all living parts, the metadata left out (Part and Body are ignored)
 	Kept uint64 // a version: is it still kept?
 	Was  uint64 // a version: its event, and the parts that changed since, as they are and as they were, with bodies
+
+	Event uint64                // a seq: its event
+	Of    *persistence.EntityID // another entity: its state
 }
 
 // Fact is a part as the store (or what is on its way to it) has it.
@@ -56,6 +60,8 @@ type Facts struct {
 	then  Encoded // event of the version that was wanted
 	bytes int     // of the contents in parts and was
 	kept  map[uint64]bool
+	event map[uint64]Encoded
+	of    map[persistence.EntityID][]byte
 }
 
 // Part is what is known of a part; ok is false if it was not asked for (with its body, if that is wanted).
@@ -78,6 +84,19 @@ func (f Facts) Was() (then Encoded, parts map[string]Fact, ok bool) {
 	return f.then, f.was, f.was != nil
 }
 
+// Event is the event with the seq, its contents left out; its type is empty if it is not kept. ok is false if it was not
+// asked for.
+func (f Facts) Event(seq uint64) (e Encoded, ok bool) {
+	e, ok = f.event[seq]
+	return e, ok
+}
+
+// Of is the stored state of another entity, nil if it never was; ok is false if it was not asked for.
+func (f Facts) Of(id persistence.EntityID) (state []byte, ok bool) {
+	state, ok = f.of[id]
+	return state, ok
+}
+
 // FactsOf are facts made by hand: for the tests of a kind, and for models of it.
 func FactsOf(parts, all map[string]Fact) Facts { return Facts{parts: parts, all: all} }
 
@@ -95,7 +114,13 @@ type Encoded struct {
 	Type    string // past tense, "collection.saved"; never reused
 	Payload []byte
 	Parts   []Content
-	Content bool // it makes a new version
+	Content bool   // it makes a new version
+	Fence   uint64 // of the lock that it was written under, or tells of; 0 without
+	Data    []byte // JSON: what is published of it beside its parts, never contents or secrets
+	Notify  string // principal whom it concerns: they are told, too
+	// Volatile events change the live state only: they are not stored, and no stored state depends on them. They keep
+	// alive what has to be kept alive; Timed.Recover makes up for their loss.
+	Volatile bool
 }
 
 // PartInfo is what is kept of a part beside its body.
@@ -130,12 +155,13 @@ type Behavior[S, C, E any] interface {
 	Kind() persistence.Kind
 	// Wants names the facts that the decision on c lacks, given those that are known; none: it can be decided.
 	Wants(s S, c C, known Facts) []Want
-	// Decide returns the events that follow from c, none if it changes nothing, or a *problem.Problem.
+	// Decide returns the events that follow from c, none if it changes nothing, or a *problem.Problem. Events that come
+	// with an error are volatile.
 	Decide(s S, c C, f Facts, m Meta) ([]E, error)
 	// Evolve is the state after an event. It cannot fail and does not judge.
 	Evolve(s S, e E, at Stamp) S
-	// Answer is what the caller of c is told; changed is false when there was no event.
-	Answer(before, after S, c C, at Stamp, changed bool) Answer
+	// Answer is what the caller of c is told; changed is false when there was no stored event.
+	Answer(before, after S, c C, m Meta, at Stamp, changed bool) Answer
 	// Project is what stands beside the event in the same batch.
 	Project(before S, e E, at Stamp) Projection
 	// TimerFired is the command that a due timer gives.
@@ -145,6 +171,17 @@ type Behavior[S, C, E any] interface {
 	DecodeState([]byte) (S, error)
 	EncodeEvent(E) Encoded
 	DecodeEvent(Encoded) (E, error)
+}
+
+// Timed is a Behavior whose entities do something by themselves as time passes. What its live state waits for may be
+// later than what its stored events tell of; the timers of its projections only wake it after a restart.
+type Timed[S, C any] interface {
+	// Recover is the stored state at the start of the process. Repeating it changes nothing.
+	Recover(s S, started time.Time) S
+	// Due is when Wake has something to do; zero: never.
+	Due(s S) time.Time
+	// Wake is the command for what is due, and on whose behalf it is.
+	Wake(s S) (C, Meta)
 }
 
 // Envelope is a command on its way to an entity. Reply is called exactly once, when everything that the answer

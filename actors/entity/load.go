@@ -24,6 +24,10 @@ func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
 			f.all, err = s.allParts()
 		case w.Kept > 0:
 			err = s.loadKept(f, w.Kept)
+		case w.Event > 0:
+			err = s.loadEvent(f, w.Event)
+		case w.Of != nil:
+			err = s.loadOf(f, *w.Of)
 		case w.Was > 0:
 			if err = s.partsSince(f, w.Was); errors.Is(err, persistence.ErrTrimmed) {
 				f.then, err = Encoded{}, nil // Decide sees that the version is no longer kept
@@ -35,6 +39,40 @@ func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// loadEvent reads an event back: a parked update has its turn. It waits until the store shows the event.
+func (s *Shell[S, C, E]) loadEvent(f *Facts, seq uint64) error {
+	s.settle()
+	if f.event == nil {
+		f.event = make(map[uint64]Encoded, 1)
+	}
+	f.event[seq] = Encoded{}
+	for rec, err := range s.world.Store.Records(s.id, seq-1) {
+		if err != nil && !errors.Is(err, persistence.ErrTrimmed) {
+			return fmt.Errorf("event %d: %w", seq, err)
+		}
+		if err == nil && rec.GetSeq() == seq {
+			f.event[seq] = encodedOf(rec)
+		}
+		break
+	}
+	return nil
+}
+
+// loadOf reads the state of another entity. What it shows may not be durable yet, and the answer must not run ahead of
+// it: an event of ours is committed after it, anything else waits.
+func (s *Shell[S, C, E]) loadOf(f *Facts, id persistence.EntityID) error {
+	if f.of == nil {
+		f.of = make(map[persistence.EntityID][]byte, 1)
+	}
+	head, err := s.world.Store.Head(id)
+	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
+		return fmt.Errorf("state of %v: %w", id, err)
+	}
+	f.of[id] = head.State
+	s.saw = s.world.Committer.Last()
 	return nil
 }
 

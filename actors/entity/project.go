@@ -56,7 +56,7 @@ func Rebuild[S, C, E any](b Behavior[S, C, E], head persistence.Head, rec *recor
 
 // encodedOf is a stored event as its kind reads it: its facts, without the contents.
 func encodedOf(rec *recordpb.Record) Encoded {
-	encoded := Encoded{Type: rec.GetType(), Payload: rec.GetPayload()}
+	encoded := Encoded{Type: rec.GetType(), Payload: rec.GetPayload(), Fence: rec.GetFence()}
 	for _, p := range rec.GetParts() {
 		encoded.Parts = append(encoded.Parts, Content{
 			ID: p.GetId(), Removed: p.GetRemoved(), Hash: p.GetHash(), Size: int(p.GetSize())})

@@ -30,12 +30,14 @@ type Committer interface {
 	Submit(e *persistence.Entry, done func()) persistence.LSN
 	After(lsn persistence.LSN, done func())
 	Durable() persistence.LSN
+	Last() persistence.LSN
 }
 
 // Store is what a shell reads.
 type Store interface {
 	persistence.EntityReader
 	persistence.HistoryReader
+	persistence.EventReader
 	persistence.OutcomeReader
 }
 
@@ -44,6 +46,10 @@ type World struct {
 	Store     Store
 	Committer Committer
 	Now       func() time.Time
+	Started   time.Time // of the process, by the domain's clock
+	// Alarm is told when a timed entity wants to be woken next (Live.Wake); zero: not any more. It is called on the
+	// entity's goroutine.
+	Alarm func(id persistence.EntityID, at time.Time)
 	// Panicked is told of a panic in a decision, for the log.
 	Panicked func(id persistence.EntityID, requestID string, cause any, stack []byte)
 	// Failed is told of an error of the store that a command met, for the log.
@@ -56,6 +62,8 @@ type Live interface {
 	Handle(*Envelope)
 	// Fire takes a timer that is due.
 	Fire(name string, due time.Time, reply func(Answer, error))
+	// Wake does what is due, and calls done when that is durable.
+	Wake(done func())
 	// LSN is the newest submission of the entity: what a reader of the store has to wait for.
 	LSN() (lsn persistence.LSN, known bool)
 }
@@ -63,6 +71,7 @@ type Live interface {
 // Shell is one live entity. It is not safe for concurrent use: its mailbox is its lock.
 type Shell[S, C, E any] struct {
 	behavior Behavior[S, C, E]
+	timed    Timed[S, C] // nil: it does nothing by itself
 	world    *World
 	id       persistence.EntityID
 
@@ -71,11 +80,14 @@ type Shell[S, C, E any] struct {
 	lsn   atomic.Uint64    // newest submission, or submitting; written by the mailbox's goroutine alone
 
 	pending pending
+	saw     persistence.LSN // of other entities, by the command at hand
+	alarm   time.Time       // that was set
 }
 
 // Activate loads the entity; one that never was starts with the zero state.
 func Activate[S, C, E any](b Behavior[S, C, E], id persistence.EntityID, w *World) (*Shell[S, C, E], error) {
 	s := &Shell[S, C, E]{behavior: b, world: w, id: id}
+	s.timed, _ = b.(Timed[S, C])
 	head, err := w.Store.Head(id)
 	if errors.Is(err, persistence.ErrNotFound) {
 		return s, nil
@@ -85,6 +97,9 @@ func Activate[S, C, E any](b Behavior[S, C, E], id persistence.EntityID, w *Worl
 	}
 	if s.state, err = b.DecodeState(head.State); err != nil {
 		return nil, fmt.Errorf("activate %v: %w: %w", id, persistence.ErrCorrupt, err)
+	}
+	if s.timed != nil {
+		s.state = s.timed.Recover(s.state, w.Started)
 	}
 	head.State = nil
 	s.head = head
@@ -100,17 +115,65 @@ func (s *Shell[S, C, E]) LSN() (lsn persistence.LSN, known bool) {
 	return persistence.LSN(n), n != submitting
 }
 
-// Fire decides what a due timer means.
+// Fire decides what a due timer means. A timed kind knows by itself what is due.
 func (s *Shell[S, C, E]) Fire(name string, due time.Time, reply func(Answer, error)) {
+	if s.timed != nil {
+		s.Wake(func() { reply(Answer{}, nil) })
+		return
+	}
 	s.Handle(&Envelope{Entity: s.id, Command: s.behavior.TimerFired(name, due), Reply: reply,
 		Meta: Meta{Principal: "concord", RequestID: "timer-" + name}})
 }
 
-// Handle decides on one command and answers it when its outcome is durable.
+// Wake does what is due.
+func (s *Shell[S, C, E]) Wake(done func()) {
+	s.wake()
+	s.world.Committer.After(s.newest(), done)
+}
+
+const (
+	wakeMaxCommands = 1024        // in a row; more stands in no queue
+	wakeRetry       = time.Second // when what is due could not be done
+)
+
+// wake does what is due, and says when to come back.
+func (s *Shell[S, C, E]) wake() {
+	if s.timed == nil {
+		return
+	}
+	due := s.timed.Due(s.state)
+	for range wakeMaxCommands {
+		if due.IsZero() || due.After(s.now()) {
+			break
+		}
+		c, m := s.timed.Wake(s.state)
+		seq := s.head.Seq
+		s.handle(&Envelope{Entity: s.id, Command: c, Meta: m, Reply: func(Answer, error) {}})
+		due = s.timed.Due(s.state)
+		if s.head.Seq == seq && !due.After(s.now()) {
+			due = s.now().Add(wakeRetry) // it met an error, which is logged
+			break
+		}
+	}
+	if !due.Equal(s.alarm) {
+		s.alarm = due
+		s.world.Alarm(s.id, due)
+	}
+}
+
+func (s *Shell[S, C, E]) now() time.Time { return s.world.Now().Truncate(time.Microsecond).UTC() }
+
+// Handle decides on one command and answers it when its outcome is durable; then it does what is due.
 func (s *Shell[S, C, E]) Handle(env *Envelope) {
+	s.handle(env)
+	s.wake()
+}
+
+func (s *Shell[S, C, E]) handle(env *Envelope) {
 	s.pending.forget(s.world.Committer.Durable())
+	s.saw = 0
 	m := env.Meta
-	m.Time = s.world.Now().Truncate(time.Microsecond).UTC()
+	m.Time, m.Seq = s.now(), s.head.Seq+1
 	if !env.Deadline.IsZero() && !m.Time.Before(env.Deadline) {
 		env.Reply(Answer{}, problem.New(problem.Deadline, "the deadline passed before the request was looked at"))
 		return
@@ -121,9 +184,9 @@ func (s *Shell[S, C, E]) Handle(env *Envelope) {
 	answer, records, err := s.decide(env, m)
 	switch {
 	case err != nil:
-		s.world.Committer.After(s.newest(), func() { env.Reply(Answer{}, err) })
+		s.world.Committer.After(s.seen(), func() { env.Reply(Answer{}, err) })
 	case len(records) == 0:
-		s.world.Committer.After(s.newest(), func() { env.Reply(answer, nil) })
+		s.world.Committer.After(s.seen(), func() { env.Reply(answer, nil) })
 	default:
 		s.lsn.Store(submitting)
 		cargo := s.pending.submit()
@@ -135,6 +198,9 @@ func (s *Shell[S, C, E]) Handle(env *Envelope) {
 		s.pending.submitted(lsn)
 	}
 }
+
+// seen is the newest submission that the command at hand may have seen.
+func (s *Shell[S, C, E]) seen() persistence.LSN { return max(s.newest(), s.saw) }
 
 func (s *Shell[S, C, E]) newest() persistence.LSN { return persistence.LSN(s.lsn.Load()) }
 
@@ -157,27 +223,62 @@ func (s *Shell[S, C, E]) decide(env *Envelope, m Meta) (answer Answer, records [
 	}
 	events, err := s.events(c, m)
 	if err != nil {
+		s.live(events, m)
 		return Answer{}, nil, s.refusal(m, err)
 	}
-	state, head := s.state, s.head
-	records = make([]persistence.Stored, 0, len(events)+1)
-	for i, e := range events {
-		var rec persistence.Stored
-		last := i == len(events)-1
-		state, head, rec = s.apply(c, state, head, e, m, last && !env.DryRun)
-		records = append(records, rec)
-	}
-	at := Stamp{Entity: s.id, Seq: head.Seq, Version: head.Version, Time: m.Time, Principal: m.Principal}
-	answer = s.behavior.Answer(s.state, state, c, at, len(events) > 0)
+	next, records := s.follow(c, events, m, env.DryRun)
+	at := Stamp{Entity: s.id, Seq: next.head.Seq, Version: next.head.Version, Time: m.Time, Principal: m.Principal}
+	answer = s.behavior.Answer(s.state, next.state, c, m, at, len(records) > 0)
 	if env.DryRun {
 		s.pending.drop()
 		return answer, nil, nil
 	}
-	if len(events) == 0 && m.Key != "" {
+	if len(records) == 0 && m.Key != "" {
 		records = append(records, s.remember(m, answer))
 	}
-	s.state, s.head = state, head
+	s.state, s.head = next.state, next.head
 	return answer, records, nil
+}
+
+// moment is an entity after some of the events of a command.
+type moment[S any] struct {
+	state S
+	head  persistence.Head
+}
+
+// follow applies the events of a command, and makes records of those that are stored.
+func (s *Shell[S, C, E]) follow(c C, events []E, m Meta, dryRun bool) (next moment[S], records []persistence.Stored) {
+	encoded := make([]Encoded, len(events))
+	last := -1
+	for i, e := range events {
+		if encoded[i] = s.behavior.EncodeEvent(e); !encoded[i].Volatile {
+			last = i
+		}
+	}
+	next = moment[S]{s.state, s.head}
+	records = make([]persistence.Stored, 0, len(events)+1)
+	for i, e := range events {
+		if encoded[i].Volatile {
+			next.state = s.behavior.Evolve(next.state, e, s.stamp(m))
+			continue
+		}
+		records = append(records, s.apply(c, &next, e, encoded[i], m, i == last && !dryRun))
+	}
+	return next, records
+}
+
+// live applies volatile events: a refused request may be a sign of life.
+func (s *Shell[S, C, E]) live(events []E, m Meta) {
+	for _, e := range events {
+		if !s.behavior.EncodeEvent(e).Volatile {
+			panic(fmt.Sprintf("entity %v: a refused command has an event that is to be stored", s.id))
+		}
+		s.state = s.behavior.Evolve(s.state, e, s.stamp(m))
+	}
+}
+
+func (s *Shell[S, C, E]) stamp(m Meta) Stamp {
+	return Stamp{Entity: s.id, Seq: s.head.Seq, Version: s.head.Version, Time: m.Time, Principal: m.Principal}
 }
 
 // refusal logs what is not a refusal but a failure.
@@ -200,30 +301,28 @@ func (s *Shell[S, C, E]) events(c C, m Meta) ([]E, error) {
 }
 
 // apply makes the record of one event and the state after it. The last record of a command carries its outcome.
-func (s *Shell[S, C, E]) apply(c C, state S, head persistence.Head, e E, m Meta, last bool) (
-	S, persistence.Head, persistence.Stored,
-) {
-	encoded := s.behavior.EncodeEvent(e)
-	at := Stamp{Entity: s.id, Seq: head.Seq + 1, Version: head.Version, Time: m.Time, Principal: m.Principal}
+func (s *Shell[S, C, E]) apply(c C, now *moment[S], e E, encoded Encoded, m Meta, last bool) persistence.Stored {
+	at := Stamp{Entity: s.id, Seq: now.head.Seq + 1, Version: now.head.Version, Time: m.Time, Principal: m.Principal}
 	if encoded.Content {
 		at.Version++
 	}
-	after := s.behavior.Evolve(state, e, at)
-	rec := s.record(encoded, at, head.Hash, m)
+	after := s.behavior.Evolve(now.state, e, at)
+	rec := s.record(encoded, at, now.head.Hash, m)
 	if last && m.Key != "" {
-		answer := s.behavior.Answer(s.state, after, c, at, true)
+		answer := s.behavior.Answer(s.state, after, c, m, at, true)
 		rec.Outcome = outcome(m, answer)
 	}
 	stored := s.store(rec, encoded)
 	hash := sha256.Sum256(stored.Bytes)
-	head = persistence.Head{Seq: at.Seq, Version: at.Version, Time: at.Time, Hash: hash[:]}
-	stored.Beside = beside(s.behavior, state, e, encoded, at, rec)
-	stored.Beside.Head = marshalHead(head, s.behavior.EncodeState(after))
+	stored.Beside = beside(s.behavior, now.state, e, encoded, at, rec)
+	now.head = persistence.Head{Seq: at.Seq, Version: at.Version, Time: at.Time, Hash: hash[:]}
+	now.state = after
+	stored.Beside.Head = marshalHead(now.head, s.behavior.EncodeState(after))
 	s.pending.add(at.Version, encoded.Parts, stored.Beside.Parts)
 	if rec.Outcome != nil {
 		s.pending.remember(m.Principal, rec.Outcome)
 	}
-	return after, head, stored
+	return stored
 }
 
 func (s *Shell[S, C, E]) record(encoded Encoded, at Stamp, previous []byte, m Meta) *recordpb.Record {
@@ -233,8 +332,8 @@ func (s *Shell[S, C, E]) record(encoded Encoded, at Stamp, previous []byte, m Me
 	return &recordpb.Record{
 		Kind: uint32(s.id.Kind), Provider: s.id.Provider, Id: s.id.ID,
 		Seq: at.Seq, Version: at.Version, Time: at.Time.UnixMicro(),
-		Principal: m.Principal, Session: m.Session, RequestId: m.RequestID, Reason: m.Reason, Fence: m.Fence,
-		PreviousHash: previous, Type: encoded.Type, Payload: encoded.Payload,
+		Principal: m.Principal, Session: m.Session, RequestId: m.RequestID, Reason: m.Reason, Fence: encoded.Fence,
+		PreviousHash: previous, Type: encoded.Type, Payload: encoded.Payload, Data: encoded.Data, Notify: encoded.Notify,
 	}
 }
 

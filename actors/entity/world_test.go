@@ -62,7 +62,7 @@ func (toy) Evolve(s toyState, e toyEvent, _ entity.Stamp) toyState {
 	return toyState{s.Sum + e.Add, s.Events + 1}
 }
 
-func (toy) Answer(_, after toyState, _ *toyCommand, at entity.Stamp, changed bool) entity.Answer {
+func (toy) Answer(_, after toyState, _ *toyCommand, _ entity.Meta, at entity.Stamp, changed bool) entity.Answer {
 	return entity.Answer{Status: 200, Version: at.Version, Body: fmt.Appendf(nil, "sum %d, changed %v", after.Sum, changed)}
 }
 

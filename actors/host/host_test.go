@@ -64,7 +64,7 @@ func (counter) Decide(_ uint64, c any, _ entity.Facts, m entity.Meta) ([]counted
 	}
 }
 
-func (counter) Answer(_, s uint64, _ any, at entity.Stamp, _ bool) entity.Answer {
+func (counter) Answer(_, s uint64, _ any, _ entity.Meta, at entity.Stamp, _ bool) entity.Answer {
 	return entity.Answer{Status: 200, Version: at.Version, Body: fmt.Append(nil, s)}
 }
 

@@ -52,7 +52,7 @@ func (mixed) Evolve(s mixedState, e mixedEvent, _ entity.Stamp) mixedState {
 	return s
 }
 
-func (mixed) Answer(_, s mixedState, _ *mixedEvent, at entity.Stamp, _ bool) entity.Answer {
+func (mixed) Answer(_, s mixedState, _ *mixedEvent, _ entity.Meta, at entity.Stamp, _ bool) entity.Answer {
 	return entity.Answer{Status: 200, Version: at.Version, Body: fmt.Append(nil, s.Count)}
 }
 

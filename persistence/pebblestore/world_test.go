@@ -99,6 +99,8 @@ func (l *line) After(lsn persistence.LSN, done func()) {
 
 func (l *line) Durable() persistence.LSN { return l.durable }
 
+func (l *line) Last() persistence.LSN { return l.last }
+
 func (l *line) flush() {
 	group, done := l.group, l.done
 	l.group, l.done = nil, nil

@@ -44,6 +44,8 @@ type Record struct {
 	Payload       []byte                 `protobuf:"bytes,14,opt,name=payload,proto3" json:"payload,omitempty"`                               // the kind's own message
 	Parts         []*Part                `protobuf:"bytes,15,rep,name=parts,proto3" json:"parts,omitempty"`                                   // content that this event wrote or removed
 	Outcome       *Outcome               `protobuf:"bytes,16,opt,name=outcome,proto3" json:"outcome,omitempty"`                               // set if the command named an idempotency key
+	Data          []byte                 `protobuf:"bytes,17,opt,name=data,proto3" json:"data,omitempty"`                                     // JSON: what is published of the event beside its parts
+	Notify        string                 `protobuf:"bytes,18,opt,name=notify,proto3" json:"notify,omitempty"`                                 // principal whom the event concerns
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -188,6 +190,20 @@ func (x *Record) GetOutcome() *Outcome {
 		return x.Outcome
 	}
 	return nil
+}
+
+func (x *Record) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *Record) GetNotify() string {
+	if x != nil {
+		return x.Notify
+	}
+	return ""
 }
 
 // Part is one document (or, with an empty id, the metadata) as an event left it.
@@ -478,7 +494,7 @@ var File_persistence_recordpb_record_proto protoreflect.FileDescriptor
 
 const file_persistence_recordpb_record_proto_rawDesc = "" +
 	"\n" +
-	"!persistence/recordpb/record.proto\x12\x11concord.record.v1\"\xc5\x03\n" +
+	"!persistence/recordpb/record.proto\x12\x11concord.record.v1\"\xf1\x03\n" +
 	"\x06Record\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x1a\n" +
 	"\bprovider\x18\x02 \x01(\tR\bprovider\x12\x0e\n" +
@@ -497,7 +513,9 @@ const file_persistence_recordpb_record_proto_rawDesc = "" +
 	"\x04type\x18\r \x01(\tR\x04type\x12\x18\n" +
 	"\apayload\x18\x0e \x01(\fR\apayload\x12-\n" +
 	"\x05parts\x18\x0f \x03(\v2\x17.concord.record.v1.PartR\x05parts\x124\n" +
-	"\aoutcome\x18\x10 \x01(\v2\x1a.concord.record.v1.OutcomeR\aoutcome\"\x84\x01\n" +
+	"\aoutcome\x18\x10 \x01(\v2\x1a.concord.record.v1.OutcomeR\aoutcome\x12\x12\n" +
+	"\x04data\x18\x11 \x01(\fR\x04data\x12\x16\n" +
+	"\x06notify\x18\x12 \x01(\tR\x06notify\"\x84\x01\n" +
 	"\x04Part\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aremoved\x18\x02 \x01(\bR\aremoved\x12\x12\n" +
