@@ -22,6 +22,8 @@ type Kind struct {
 	Rebuild func(head persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error)
 	// Published says that the events of the kind leave on the event stream.
 	Published bool
+	// Timed says that its entities set their alarms themselves (entity.Timed).
+	Timed bool
 }
 
 // Limits of all kinds.
@@ -48,9 +50,11 @@ func Kinds(l Limits) map[persistence.Kind]Kind {
 }
 
 func define[S, C, E any](b entity.Behavior[S, C, E], published bool) Kind {
+	_, timed := b.(entity.Timed[S, C])
 	return Kind{
 		Number:    b.Kind(),
 		Published: published,
+		Timed:     timed,
 		Activate: func(id persistence.EntityID, w *entity.World) (entity.Live, error) {
 			return entity.Activate(b, id, w)
 		},

@@ -125,9 +125,14 @@ func (s *Shell[S, C, E]) Fire(name string, due time.Time, reply func(Answer, err
 		Meta: Meta{Principal: "concord", RequestID: "timer-" + name}})
 }
 
-// Wake does what is due.
+// Wake does what is due. Whoever calls has put the alarm off, so that it is set again.
 func (s *Shell[S, C, E]) Wake(done func()) {
+	if s.timed == nil {
+		done()
+		return
+	}
 	s.wake()
+	s.world.Alarm(s.id, s.alarm)
 	s.world.Committer.After(s.newest(), done)
 }
 

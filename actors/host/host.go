@@ -98,7 +98,7 @@ type delivery struct {
 	env  *entity.Envelope
 }
 
-// New makes a host; nothing runs before Run.
+// New makes a host; nothing runs before Run. It takes the alarms of the world's shells.
 func New(kinds map[persistence.Kind]actors.Kind, w *entity.World, store Store, c *persistence.Committer, clock Clock,
 	b Bounds, o Observer, log *slog.Logger,
 ) *Host {
@@ -111,6 +111,7 @@ func New(kinds map[persistence.Kind]actors.Kind, w *entity.World, store Store, c
 	h.props = actor.PropsFromProducer(func() actor.Actor { return &resident{host: h} },
 		actor.WithMailbox(actor.UnboundedLockfree()), actor.WithDispatcher(&h.workers))
 	h.timers = newTimers(h)
+	w.Alarm = h.Alarm
 	return h
 }
 

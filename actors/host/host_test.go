@@ -28,13 +28,13 @@ const kindCounter persistence.Kind = 200
 type (
 	add   struct{}
 	crash struct{}
-	alarm struct{ in time.Duration }
+	ring struct{ in time.Duration }
 	rang  struct{ due time.Time }
 )
 
 type counted struct {
 	kind string
-	due  time.Time // of the alarm
+	due  time.Time // of the ring
 	was  time.Time
 }
 
@@ -55,7 +55,7 @@ func (counter) Decide(_ uint64, c any, _ entity.Facts, m entity.Meta) ([]counted
 		return []counted{{kind: "added"}}, nil
 	case crash:
 		panic("as told")
-	case alarm:
+	case ring:
 		return []counted{{kind: "armed", due: m.Time.Add(c.in)}}, nil
 	case rang:
 		return []counted{{kind: "rang", was: c.due}}, nil
@@ -72,7 +72,7 @@ func (counter) Project(_ uint64, e counted, _ entity.Stamp) entity.Projection {
 	if e.due.IsZero() && e.was.IsZero() {
 		return entity.Projection{}
 	}
-	return entity.Projection{Timers: []entity.Timer{{Name: "alarm", Was: e.was, Due: e.due}}}
+	return entity.Projection{Timers: []entity.Timer{{Name: "ring", Was: e.was, Due: e.due}}}
 }
 
 // rig is a host of counters on a store in memory.
@@ -252,7 +252,7 @@ func TestTimersFireInOrder(t *testing.T) {
 	fs := vfs.NewMem()
 	r := newRig(t, fs, DefaultBounds)
 	for i, in := range []time.Duration{30, 10, 20} {
-		r.ask(fmt.Sprint("e", i), alarm{in * time.Second})
+		r.ask(fmt.Sprint("e", i), ring{in * time.Second})
 	}
 	advance(r, 15*time.Second)
 	if got := []string{r.ask("e0", add{}), r.ask("e1", add{}), r.ask("e2", add{})}; fmt.Sprint(got) != "[2 3 2]" {

@@ -23,9 +23,10 @@ type due struct {
 }
 
 // timers fires what stands in the durable index of timers. In memory it keeps no more than the earliest due time of
-// each partition; entities need not be in memory to be woken.
+// each partition, and the alarms of timed entities; entities need not be in memory to be woken.
 type timers struct {
-	host *Host
+	host   *Host
+	alarms alarms
 
 	firing sync.Mutex // one batch at a time: the clock may be moved by hand while it is also waited for
 
@@ -42,14 +43,32 @@ func newTimers(h *Host) *timers {
 		changed: make(chan struct{}, 1), loaded: make(chan struct{})}
 }
 
-// load reads the earliest timer of each partition: one seek each.
+// load reads the index: the alarms of timed entities, and the earliest other timer of each partition.
 func (t *timers) load() error {
 	for p := range t.earliest {
 		if err := t.look(persistence.Partition(p)); err != nil {
 			return err
 		}
+		for timer, err := range t.host.store.Timers(persistence.Partition(p)) {
+			if err != nil {
+				return fmt.Errorf("timers of partition %d: %w", p, err)
+			}
+			if t.host.timed(timer.Entity) && !t.alarms.has(timer.Entity) {
+				t.alarms.set(timer.Entity, timer.Due)
+			}
+		}
 	}
 	return nil
+}
+
+// timed says that the entity sets its alarm by itself.
+func (h *Host) timed(e persistence.EntityID) bool { return h.kinds[e.Kind].Timed }
+
+// Alarm is told by the shells when their entities want to be woken.
+func (h *Host) Alarm(e persistence.EntityID, at time.Time) {
+	if h.timers.alarms.set(e, at) {
+		h.timers.news()
+	}
 }
 
 // look finds the earliest timer of the partition. It does not hold the lock while it reads, since the committer waits for
@@ -64,8 +83,10 @@ func (t *timers) look(p persistence.Partition) error {
 		if err != nil {
 			return fmt.Errorf("timers of partition %d: %w", p, err)
 		}
-		first = timer.Due
-		break
+		if !t.host.timed(timer.Entity) {
+			first = timer.Due
+			break
+		}
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -82,6 +103,9 @@ func sooner(a, b time.Time) bool { return !a.IsZero() && (b.IsZero() || a.Before
 // Committed tells the timers of a durable group. It is the committer's observer.
 func (h *Host) Committed(group []*persistence.Entry) {
 	for _, e := range group {
+		if h.timed(e.Entity) {
+			continue
+		}
 		for i := range e.Records {
 			for _, c := range e.Records[i].Beside.Timers {
 				if !c.Due.IsZero() {
@@ -104,23 +128,32 @@ func (t *timers) armed(p persistence.Partition, at time.Time) {
 	}
 	t.mu.Unlock()
 	if news {
-		select {
-		case t.changed <- struct{}{}:
-		default:
-		}
+		t.news()
 	}
 }
 
-// next is the partition with the earliest timer.
-func (t *timers) next() (p persistence.Partition, at time.Time, ok bool) {
+// news says that another time may be the earliest now.
+func (t *timers) news() {
+	select {
+	case t.changed <- struct{}{}:
+	default:
+	}
+}
+
+// allAlarms stands for the alarms where a partition is named otherwise.
+const allAlarms = -1
+
+// next is the partition with the earliest timer, or allAlarms.
+func (t *timers) next() (p int, at time.Time, ok bool) {
+	p, at = allAlarms, t.alarms.next()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, e := range t.earliest {
-		if !e.IsZero() && (!ok || e.Before(at)) {
-			p, at, ok = persistence.Partition(i), e, true
+		if sooner(e, at) {
+			p, at = i, e
 		}
 	}
-	return p, at, ok
+	return p, at, !at.IsZero()
 }
 
 // run fires timers as the clock reaches them.
@@ -143,7 +176,7 @@ func (t *timers) run(ctx context.Context) error {
 
 // await waits until the clock has reached the earliest timer, and names its partition. due is false if the context has
 // ended, or if another timer may be the earliest now.
-func (t *timers) await(ctx context.Context) (p persistence.Partition, due bool) {
+func (t *timers) await(ctx context.Context) (p int, due bool) {
 	p, at, ok := t.next()
 	var reached <-chan struct{}
 	if ok {
@@ -162,19 +195,22 @@ func (t *timers) await(ctx context.Context) (p persistence.Partition, due bool) 
 }
 
 // fire wakes the entities whose timers of the partition are due, in order, and waits until the effects are durable.
-func (t *timers) fire(ctx context.Context, p persistence.Partition, now time.Time) error {
+func (t *timers) fire(ctx context.Context, p int, now time.Time) error {
 	t.firing.Lock()
 	defer t.firing.Unlock()
-	batch, err := t.dueBy(p, now)
+	if p == allAlarms {
+		t.ring(ctx, now)
+		return nil
+	}
+	partition := persistence.Partition(p)
+	batch, err := t.dueBy(partition, now)
 	if err != nil {
 		return err
 	}
 	failed := false
 	for _, timer := range batch {
 		// One after another: timers fire in order of their due times, also across entities.
-		done := make(chan error, 1)
-		t.host.Deliver(&entity.Envelope{Entity: timer.Entity, Command: due{timer.Name, timer.Due},
-			Reply: func(_ entity.Answer, err error) { done <- err }})
+		done := t.wake(timer.Entity, due{timer.Name, timer.Due})
 		select {
 		case err := <-done:
 			failed = failed || err != nil
@@ -189,7 +225,29 @@ func (t *timers) fire(ctx context.Context, p persistence.Partition, now time.Tim
 		t.earliest[p] = now.Add(timerRetry)
 		return nil
 	}
-	return t.look(p)
+	return t.look(partition)
+}
+
+func (t *timers) wake(e persistence.EntityID, what due) (done chan error) {
+	done = make(chan error, 1)
+	t.host.Deliver(&entity.Envelope{Entity: e, Command: what, Reply: func(_ entity.Answer, err error) { done <- err }})
+	return done
+}
+
+// ring wakes the entities whose alarms are due. They are woken in order, but do not wait for each other: each has its
+// own time and its own order of events. One that cannot be woken now is woken again later.
+func (t *timers) ring(ctx context.Context, now time.Time) {
+	var all []chan error
+	for _, e := range t.alarms.due(now, now.Add(timerRetry), timersMaxBatch) {
+		all = append(all, t.wake(e, due{}))
+	}
+	for _, done := range all {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (t *timers) dueBy(p persistence.Partition, now time.Time) ([]persistence.Timer, error) {
@@ -201,7 +259,9 @@ func (t *timers) dueBy(p persistence.Partition, now time.Time) ([]persistence.Ti
 		if timer.Due.After(now) || len(batch) == timersMaxBatch {
 			break
 		}
-		batch = append(batch, timer)
+		if !t.host.timed(timer.Entity) {
+			batch = append(batch, timer)
+		}
 	}
 	return batch, nil
 }

@@ -196,7 +196,7 @@ func (n *Node) startCore() (err error) {
 	watchers := operations.NewWatchers()
 	n.comm = persistence.NewCommitter(n.store, persistence.CommitMetrics{Group: n.metrics.Group, Synced: n.metrics.Synced},
 		n.tail.Committed, watchers.Committed, n.trimmer.Committed, func(g []*persistence.Entry) { n.host.Committed(g) })
-	world := &entity.World{Store: n.store, Committer: n.comm, Now: n.clock.Now,
+	world := &entity.World{Store: n.store, Committer: n.comm, Now: n.clock.Now, Started: n.clock.Now(),
 		Panicked: func(id persistence.EntityID, requestID string, cause any, stack []byte) {
 			n.metrics.Panicked()
 			n.log.Error().Stringer("entity", id).Str("requestId", requestID).Interface("cause", cause).
