@@ -31,6 +31,16 @@ const (
 	InUse                Code = "in-use"
 	NameTaken            Code = "name-taken"
 	CannotUndo           Code = "cannot-undo"
+	Locked               Code = "locked"
+	StaleToken           Code = "stale-token"
+	NotOffered           Code = "not-offered"
+	NotContestable       Code = "not-contestable"
+	NoContest            Code = "no-contest"
+	LockLost             Code = "lock-lost"
+	TicketGone           Code = "ticket-gone"
+	LockRequired         Code = "lock-required"
+	ContestCooldown      Code = "contest-cooldown"
+	QueueFull            Code = "queue-full"
 	PreconditionRequired Code = "precondition-required"
 	Overloaded           Code = "overloaded"
 	Internal             Code = "internal"
@@ -59,6 +69,16 @@ var kinds = map[Code]kind{
 	InUse:                {422, "It is in use"},
 	NameTaken:            {422, "The name is taken"},
 	CannotUndo:           {422, "This can no longer be undone"},
+	Locked:               {409, "The collection is locked"},
+	StaleToken:           {409, "The lock token is not the current one"},
+	NotOffered:           {409, "The lock is not offered to this ticket"},
+	NotContestable:       {409, "There is no lock to contest"},
+	NoContest:            {404, "There is no such contest"},
+	LockLost:             {410, "The lock is lost"},
+	TicketGone:           {410, "There is no such ticket any more"},
+	LockRequired:         {428, "A lock is required"},
+	ContestCooldown:      {429, "A contest was denied a moment ago"},
+	QueueFull:            {429, "The queue is full"},
 	PreconditionRequired: {428, "A precondition is required"},
 	Overloaded:           {429, "Too much is going on"},
 	Internal:             {500, "Something went wrong on our side"},
@@ -90,11 +110,20 @@ type Member struct {
 
 // Problem is a refusal. It is an error, and a value: the pure core makes them.
 type Problem struct {
-	Code       Code
-	Detail     string
-	Errors     []FieldError
-	RetryAfter time.Duration // 0: nothing is said
-	Members    []Member
+	Code            Code
+	Detail          string
+	Errors          []FieldError
+	RetryAfter      time.Duration // 0: nothing is said
+	Members         []Member
+	OtherwiseStatus int // HTTP status instead of the code's own; 0: the code's
+}
+
+// Status is the HTTP status of the refusal.
+func (p *Problem) Status() int {
+	if p.OtherwiseStatus != 0 {
+		return p.OtherwiseStatus
+	}
+	return p.Code.Status()
 }
 
 // Error is the text for a log line or a terminal.

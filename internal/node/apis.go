@@ -112,7 +112,7 @@ func writeJSON(w http.ResponseWriter, body any) {
 
 func (n *Node) writeProblem(w http.ResponseWriter, p *problem.Problem) {
 	w.Header().Set("Content-Type", transport.ProblemContentType)
-	w.WriteHeader(p.Code.Status())
+	w.WriteHeader(p.Status())
 	_, _ = w.Write(transport.RenderProblem(p, n.requestID())) // the caller may have gone away
 }
 

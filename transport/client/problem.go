@@ -105,6 +105,6 @@ func local(err error) error {
 	if !ok {
 		return err
 	}
-	return &Problem{Code: p.Code, Status: p.Code.Status(), Title: p.Code.Title(), Detail: p.Detail, Errors: p.Errors,
+	return &Problem{Code: p.Code, Status: p.Status(), Title: p.Code.Title(), Detail: p.Detail, Errors: p.Errors,
 		RetryAfter: p.RetryAfter, Raw: transport.RenderProblem(p, "")}
 }

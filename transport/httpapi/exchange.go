@@ -190,7 +190,7 @@ func (x *exchange) refuse(err error) {
 	if p.Code == problem.Unauthenticated {
 		h.Set("WWW-Authenticate", challenge(&x.request.Header))
 	}
-	x.writeProblem(p.Code.Status(), transport.RenderProblem(p, x.request.RequestID))
+	x.writeProblem(p.Status(), transport.RenderProblem(p, x.request.RequestID))
 }
 
 // challenge says how to authenticate (RFC 6750 section 3); a token that was given is told apart from none.

@@ -312,7 +312,7 @@ func (c *call) answer(reply *transport.Reply, err error) {
 
 func errorHeader(p *problem.Problem, requestID string) nats.Header {
 	return nats.Header{
-		transport.HeaderServiceCode:  []string{strconv.Itoa(p.Code.Status())},
+		transport.HeaderServiceCode:  []string{strconv.Itoa(p.Status())},
 		transport.HeaderServiceError: []string{p.Code.Title()},
 		transport.HeaderRequestID:    []string{requestID},
 	}

@@ -1,0 +1,76 @@
+package problem
+
+import (
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+)
+
+// typeBase is the front of the `type` URI of a problem. It identifies, and is not fetched.
+const typeBase = "tag:concord,2026:problem/"
+
+// Bounds of what a refusal says. What is wrong with a request is often its own text, so that a long one, and one that grows
+// by its escapes, would be answered by one that is longer than any answer may be.
+const (
+	textMaxBytes = 1024
+	errorsMax    = 32
+)
+
+// Body is the RFC 9457 body of the refusal. It names the request if there is an id of it.
+func (p *Problem) Body(requestID string) []byte {
+	body := []byte{'{'}
+	add := func(name string, value any) {
+		text, err := json.Marshal(value)
+		if err != nil {
+			text = []byte("null")
+		}
+		if len(body) > 1 {
+			body = append(body, ',')
+		}
+		body = fmt.Appendf(body, "%q:%s", name, text)
+	}
+	add("type", typeBase+string(p.Code))
+	add("title", p.Code.Title())
+	add("status", p.Status())
+	add("code", p.Code)
+	if p.Detail != "" {
+		add("detail", clip(p.Detail))
+	}
+	if len(p.Errors) > 0 {
+		add("errors", clipErrors(p.Errors))
+	}
+	if len(p.Errors) > errorsMax {
+		add("errorsTotal", len(p.Errors))
+	}
+	if p.RetryAfter > 0 {
+		add("retryAfter", p.RetryAfter.Seconds())
+	}
+	for _, m := range p.Members {
+		add(m.Name, m.Value)
+	}
+	if requestID != "" {
+		add("requestId", requestID)
+	}
+	return append(body, '}')
+}
+
+// clipErrors are the first errors, with what they say cut.
+func clipErrors(errs []FieldError) []FieldError {
+	clipped := make([]FieldError, min(len(errs), errorsMax))
+	for i := range clipped {
+		clipped[i] = FieldError{Path: clip(errs[i].Path), Message: clip(errs[i].Message)}
+	}
+	return clipped
+}
+
+// clip is the text, cut between two characters if it is long.
+func clip(text string) string {
+	if len(text) <= textMaxBytes {
+		return text
+	}
+	end := textMaxBytes
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
+}
