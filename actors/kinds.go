@@ -30,6 +30,7 @@ type Kind struct {
 type Limits struct {
 	Collection collection.Limits
 	Upload     upload.Limits
+	LockKey    []byte // what lock tokens are made of; who only reads a store needs none
 }
 
 // DefaultLimits are the limits of the semantics.
@@ -38,7 +39,7 @@ var DefaultLimits = Limits{Collection: collection.DefaultLimits, Upload: upload.
 // Kinds are all kinds of entities, under the limits.
 func Kinds(l Limits) map[persistence.Kind]Kind {
 	list := []Kind{
-		define(collection.Behavior{Limits: l.Collection}, true),
+		define(collection.Behavior{Limits: l.Collection, LockKey: l.LockKey}, true),
 		define(provider.Behavior{}, false),
 		define(upload.Behavior{Limits: l.Upload}, false),
 	}

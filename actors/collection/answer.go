@@ -1,7 +1,6 @@
 package collection
 
 import (
-	"encoding/json"
 	"net/http"
 	"strconv"
 
@@ -21,18 +20,25 @@ type Result struct {
 // ETag is the entity tag of a version, its quotes included (RFC 9110 section 8.8.3).
 func ETag(version uint64) string { return `"v` + strconv.FormatUint(version, 10) + `"` }
 
-// Answer tells the caller where the collection stands. A creation is 201 (RFC 9110 section 9.3.4), everything else 200.
-func (Behavior) Answer(before, after State, c Command, _ entity.Meta, at entity.Stamp, changed bool) entity.Answer {
+// Answer tells the caller where the collection stands. A creation is 201 (RFC 9110 section 9.3.4), an update that waits
+// for its turn 202, everything else 200.
+func (b Behavior) Answer(before, after State, c Command, x entity.Case) entity.Answer {
+	if l, ok := c.(*Locking); ok {
+		return b.answerLock(before, l, x)
+	}
+	if ch, ok := c.(content); ok && ch.under().Park {
+		if a, ok := answerParked(after, x); ok {
+			return a
+		}
+	}
+	changed := after.Version > before.Version
 	status := http.StatusOK
 	w, write := c.(*Write)
-	if changed && (after.Live() && after.Born == at.Version || write && w.Single && after.Documents > before.Documents) {
+	if changed && (after.Live() && after.Born == after.Version || write && w.Single && after.Documents > before.Documents) {
 		status = http.StatusCreated
 	}
+	at := x.At
 	r := Result{Provider: at.Entity.Provider, ID: at.Entity.ID, Version: at.Version, ETag: ETag(at.Version),
 		Seq: at.Seq, Changed: changed}
-	body, err := json.Marshal(r)
-	if err != nil {
-		panic("collection: a result always marshals: " + err.Error())
-	}
-	return entity.Answer{Status: status, Version: at.Version, Body: body}
+	return entity.Answer{Status: status, Version: at.Version, Body: marshalAnswer(r)}
 }

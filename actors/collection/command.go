@@ -65,12 +65,13 @@ type Preconditions struct {
 	Base        *uint64  // baseVersion: judged part by part
 }
 
-// Command is a sealed set: Write, Delete, Revert.
+// Command is a sealed set: Write, Delete, Revert; Locking, Advance.
 type Command interface{ command() }
 
 // Write changes parts, and may create the collection: all in one version, or nothing.
 type Write struct {
 	Preconditions
+	Under
 	Create           bool   // the collection is made if there is none
 	Format, Type     string // of a new collection; if given for an old one, they must be its own
 	ReplaceDocuments bool   // documents that no change puts are removed
@@ -87,11 +88,15 @@ type CrossPatch struct {
 }
 
 // Delete leaves a tombstone; the history stays readable.
-type Delete struct{ Preconditions }
+type Delete struct {
+	Preconditions
+	Under
+}
 
 // Revert makes a new version with the content of an old one.
 type Revert struct {
 	Preconditions
+	Under
 	To uint64
 }
 

@@ -10,14 +10,22 @@ import (
 	"concord/actors/collection/collectionpb"
 	"concord/actors/entity"
 	"concord/actors/jsonvalue"
+	"concord/actors/lock"
 	"concord/actors/problem"
 	"concord/persistence"
 )
 
 // Behavior is the collection kind under its limits.
-type Behavior struct{ Limits Limits }
+type Behavior struct {
+	Limits Limits
+	// LockKey is what lock tokens are made of. Who only reads events back needs none.
+	LockKey []byte
+}
 
-var _ entity.Behavior[State, Command, Event] = Behavior{}
+var (
+	_ entity.Behavior[State, Command, Event] = Behavior{}
+	_ entity.Timed[State, Command]           = Behavior{}
+)
 
 // FormatJSON and FormatMARC are the formats of a collection's documents.
 const (
@@ -28,8 +36,31 @@ const (
 // Kind is the stored number of the kind.
 func (Behavior) Kind() persistence.Kind { return persistence.KindCollection }
 
-// Wants names the parts that the command touches: with their bodies where the outcome depends on them.
+// Wants names the parts that the command touches, with their bodies where the outcome depends on them, and the type.
 func (Behavior) Wants(s State, c Command, known entity.Facts) []entity.Want {
+	if id := typeID(s, c); id != nil {
+		if _, ok := known.Of(*id); !ok {
+			return []entity.Want{{Of: id}}
+		}
+	}
+	if _, ok := c.(*Advance); !ok {
+		return wantsOf(s, c, known)
+	}
+	op, ok := lock.Next(s.Lock)
+	if !ok {
+		return nil
+	}
+	if _, ok := known.Event(op.Number); !ok {
+		return []entity.Want{{Event: op.Number}}
+	}
+	change, _, err := parked(op, known)
+	if err != nil {
+		return nil // that is the decision's to say
+	}
+	return wantsOf(s, change, known)
+}
+
+func wantsOf(s State, c Command, known entity.Facts) []entity.Want {
 	switch c := c.(type) {
 	case *Write:
 		return wantsOfWrite(c, known)
@@ -37,7 +68,7 @@ func (Behavior) Wants(s State, c Command, known entity.Facts) []entity.Want {
 		if _, _, ok := known.Was(); !ok && s.Exists && c.To > 0 && c.To < s.Version {
 			return []entity.Want{{Was: c.To}}
 		}
-	case *Delete:
+	case *Delete, *Locking, *Advance:
 	}
 	return nil
 }
@@ -94,24 +125,46 @@ func basesWanted(c *Write, known entity.Facts) (wants []entity.Want) {
 // Decide judges the command and says what follows from it.
 func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) ([]Event, error) {
 	switch c := c.(type) {
-	case *Write:
-		return b.write(s, c, f)
-	case *Delete:
-		if !s.Live() {
-			return nil, missing()
-		}
-		if err := c.check(s); err != nil {
-			return nil, err
-		}
-		if c.Base != nil && *c.Base != s.Version {
-			return nil, conflict(s, *c.Base, []Stale{{Path: "", Version: s.Version}})
-		}
-		return []Event{&Deleted{}}, nil
-	case *Revert:
-		return b.revert(s, c, f)
+	case *Write, *Delete, *Revert:
+		return b.admitted(s, c.(content), f, m) //nolint:forcetypeassert // these are the content
+	case *Locking:
+		return b.locking(s, c, f, m)
+	case *Advance:
+		return b.advance(s, f, m)
 	default:
 		panic(fmt.Sprintf("collection: unknown command %T", c))
 	}
+}
+
+// change decides on a change of content that the lock has let in: one event, or none.
+func (b Behavior) change(s State, c content, f entity.Facts, t rulesOfType) ([]Event, error) {
+	if t.RequireVersion && s.Live() && !named(c) {
+		return nil, problem.New(problem.PreconditionRequired,
+			"this type of collection wants to know which version a change is based on: If-Match, or baseVersion")
+	}
+	switch c := c.(type) {
+	case *Write:
+		return b.write(s, c, f)
+	case *Delete:
+		return deletion(s, c)
+	case *Revert:
+		return b.revert(s, c, f)
+	default:
+		panic(fmt.Sprintf("collection: unknown change %T", c))
+	}
+}
+
+func deletion(s State, c *Delete) ([]Event, error) {
+	if !s.Live() {
+		return nil, missing()
+	}
+	if err := c.check(s); err != nil {
+		return nil, err
+	}
+	if c.Base != nil && *c.Base != s.Version {
+		return nil, conflict(s, *c.Base, []Stale{{Path: "", Version: s.Version}})
+	}
+	return []Event{&Deleted{}}, nil
 }
 
 // write is a put or a patch: preconditions, staleness part by part, the new contents, the limits.
@@ -232,9 +285,17 @@ type Stale struct {
 	By      string `json:"changedBy,omitempty"`
 }
 
+// conflictsMaxNamed bounds how many stale parts a refusal names.
+const conflictsMaxNamed = 1000
+
 func conflict(s State, base uint64, stale []Stale) error {
 	p := problem.New(problem.VersionConflict, "version %d is not the newest: it is %d", base, s.Version)
-	return p.With("baseVersion", base).With("currentVersion", s.Version).With("conflicts", stale)
+	p = p.With("baseVersion", base).With("currentVersion", s.Version).
+		With("conflicts", stale[:min(len(stale), conflictsMaxNamed)])
+	if len(stale) > conflictsMaxNamed {
+		p = p.With("conflictsTotal", len(stale))
+	}
+	return p
 }
 
 func infoOf(f entity.Fact) *collectionpb.PartInfo {
@@ -246,5 +307,5 @@ func infoOf(f entity.Fact) *collectionpb.PartInfo {
 
 func hashOf(f entity.Fact) uint64 { return infoOf(f).GetHash() }
 
-// TimerFired is never called: a collection has no timers yet.
-func (Behavior) TimerFired(string, time.Time) Command { return nil }
+// TimerFired is never called: a collection says by itself when it is to be woken.
+func (Behavior) TimerFired(string, time.Time) Command { return &Advance{} }

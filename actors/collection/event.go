@@ -10,6 +10,7 @@ import (
 
 	"concord/actors/collection/collectionpb"
 	"concord/actors/entity"
+	"concord/actors/lock"
 )
 
 // Stored names of the events; never reused.
@@ -30,12 +31,13 @@ type State struct {
 	DocumentsVersion uint64 // version that last wrote or removed any document
 	MetadataVersion  uint64 // version that last wrote the metadata, 0 if none has
 	Created          time.Time
+	Lock             lock.State
 }
 
 // Live says that there is a collection.
 func (s State) Live() bool { return s.Exists && !s.Deleted }
 
-// Event is a sealed set: Saved, Deleted.
+// Event is a sealed set: Saved, Deleted, Happened.
 type Event interface{ event() }
 
 // Saved says that the content has changed.
@@ -47,7 +49,12 @@ type Saved struct {
 	Described  bool           // the metadata was written, not removed: only a revert removes it, and After says so then
 	Blame      []MemberChange // of the metadata, if it was written
 	RevertedTo uint64
+	Fence      uint64 // of the lock that it was written under, 0 without
+	Origin     Origin
 }
+
+// Origin is the request that a parked update came with; empty: the event comes from the command's own.
+type Origin struct{ RequestID, Reason string }
 
 // note says which sides of the collection the parts are on.
 func (e *Saved) note() {
@@ -58,7 +65,10 @@ func (e *Saved) note() {
 }
 
 // Deleted says that the collection is gone; its history is not.
-type Deleted struct{}
+type Deleted struct {
+	Fence  uint64
+	Origin Origin
+}
 
 func (*Saved) event()   {}
 func (*Deleted) event() {}
@@ -89,20 +99,24 @@ func (Behavior) Evolve(s State, e Event, at entity.Stamp) State {
 		if e.Described {
 			after.MetadataVersion = at.Version
 		}
+		after.Lock = s.Lock
 		return after
 	case *Deleted:
 		s.Deleted, s.Version, s.Documents, s.DocumentsVersion = true, at.Version, 0, at.Version
+		return s
+	case *Happened:
+		s.Lock = lock.Evolve(s.Lock, e.Event, lock.Stamp{Seq: at.Seq, Version: at.Version, Time: at.Time})
 		return s
 	default:
 		panic(fmt.Sprintf("collection: unknown event %T", e))
 	}
 }
 
-// Project says what stands beside the event: the facts of each part that it wrote.
-func (Behavior) Project(_ State, e Event, at entity.Stamp) entity.Projection {
+// Project says what stands beside the event: the facts of each part that it wrote, and the timer of the lock.
+func (b Behavior) Project(before State, e Event, at entity.Stamp) entity.Projection {
 	saved, ok := e.(*Saved)
 	if !ok {
-		return entity.Projection{}
+		return entity.Projection{Timers: timers(before.Lock, b.Evolve(before, e, at).Lock)}
 	}
 	parts := make([]entity.PartInfo, len(saved.Parts))
 	for i := range saved.Parts {
@@ -141,11 +155,12 @@ func decodeBlame(members []*collectionpb.Member) []MemberChange {
 
 // EncodeState is the stored form of the state.
 func (Behavior) EncodeState(s State) []byte {
-	if !s.Exists {
+	text := lock.EncodeState(s.Lock)
+	if !s.Exists && len(text) == 0 {
 		return nil
 	}
 	m := stateMessage(s)
-	m.Version = s.Version
+	m.Version, m.Lock, m.Never = s.Version, text, !s.Exists
 	return marshal(m)
 }
 
@@ -159,7 +174,7 @@ func stateMessage(s State) *collectionpb.State {
 }
 
 func stateOf(m *collectionpb.State) State {
-	s := State{Exists: true, Version: m.GetVersion(), Format: m.GetFormat(), Type: m.GetType(), Deleted: m.GetDeleted(), Born: m.GetBorn(),
+	s := State{Exists: !m.GetNever(), Version: m.GetVersion(), Format: m.GetFormat(), Type: m.GetType(), Deleted: m.GetDeleted(), Born: m.GetBorn(),
 		Documents: m.GetDocuments(), DocumentsVersion: m.GetDocumentsVersion(),
 		MetadataVersion: m.GetMetadataVersion(), Since: m.GetSince()}
 	if m.GetCreated() != 0 {
@@ -177,7 +192,12 @@ func (Behavior) DecodeState(b []byte) (State, error) {
 	if err := proto.Unmarshal(b, &m); err != nil {
 		return State{}, fmt.Errorf("collection state: %w", err)
 	}
-	return stateOf(&m), nil
+	s := stateOf(&m)
+	var err error
+	if s.Lock, err = lock.DecodeState(m.GetLock()); err != nil {
+		return State{}, fmt.Errorf("collection state: %w", err)
+	}
+	return s, nil
 }
 
 // EncodeEvent is the stored form of an event.
@@ -192,9 +212,12 @@ func (Behavior) EncodeEvent(e Event) entity.Encoded {
 			}
 			payload.Blame = append(payload.Blame, m)
 		}
-		return entity.Encoded{Type: TypeSaved, Payload: marshal(payload), Parts: e.Parts, Content: true}
+		return entity.Encoded{Type: TypeSaved, Payload: marshal(payload), Parts: e.Parts, Content: true, Fence: e.Fence,
+			RequestID: e.Origin.RequestID, Reason: e.Origin.Reason}
 	case *Deleted:
-		return entity.Encoded{Type: TypeDeleted, Content: true}
+		return entity.Encoded{Type: TypeDeleted, Content: true, Fence: e.Fence, RequestID: e.Origin.RequestID, Reason: e.Origin.Reason}
+	case *Happened:
+		return encodeHappened(e)
 	default:
 		panic(fmt.Sprintf("collection: unknown event %T", e))
 	}
@@ -204,7 +227,7 @@ func (Behavior) EncodeEvent(e Event) entity.Encoded {
 func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 	switch enc.Type {
 	case TypeDeleted:
-		return &Deleted{}, nil
+		return &Deleted{Fence: enc.Fence}, nil
 	case TypeSaved:
 		var m collectionpb.Saved
 		if err := proto.Unmarshal(enc.Payload, &m); err != nil {
@@ -212,10 +235,13 @@ func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 		}
 		after := stateOf(m.GetState())
 		e := &Saved{Parts: enc.Parts, After: after, Created: after.Born == 0,
-			Blame: decodeBlame(m.GetBlame()), RevertedTo: m.GetRevertedTo()}
+			Blame: decodeBlame(m.GetBlame()), RevertedTo: m.GetRevertedTo(), Fence: enc.Fence}
 		e.note()
 		return e, nil
 	default:
+		if lock.IsEvent(enc.Type) {
+			return decodeHappened(enc)
+		}
 		return nil, fmt.Errorf("collection: unknown event %q", enc.Type)
 	}
 }

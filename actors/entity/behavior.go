@@ -19,6 +19,7 @@ type Meta struct {
 	Reason    string
 	Time      time.Time // of the decision; never before that of the entity's newest event
 	Seq       uint64    // that the first event of the command gets
+	Entity    persistence.EntityID
 
 	Key       string // idempotency key, empty without
 	KeyDigest []byte // SHA-256 over operation, target, preconditions, policy and body
@@ -41,7 +42,7 @@ type Want struct {
 	Was  uint64 // a version: its event, and the parts that changed since, as they are and as they were, with bodies
 
 	Event uint64                // a seq: its event
-	Of    *persistence.EntityID // another entity: its state
+	Of    *persistence.EntityID // another entity: its state; without a provider it is one of the same
 }
 
 // Fact is a part as the store (or what is on its way to it) has it.
@@ -118,6 +119,8 @@ type Encoded struct {
 	Fence   uint64 // of the lock that it was written under, or tells of; 0 without
 	Data    []byte // JSON: what is published of it beside its parts, never contents or secrets
 	Notify  string // principal whom it concerns: they are told, too
+	// RequestID and Reason are those of an earlier request that the event comes from; empty: the command's own.
+	RequestID, Reason string
 	// Volatile events change the live state only: they are not stored, and no stored state depends on them. They keep
 	// alive what has to be kept alive; Timed.Recover makes up for their loss.
 	Volatile bool
@@ -142,6 +145,14 @@ type Projection struct {
 	Timers []Timer
 }
 
+// Case is what an answer is made of, beside the states before and after the command.
+type Case struct {
+	Facts   Facts
+	Meta    Meta
+	At      Stamp // of the newest event
+	Changed bool  // there was an event that is stored
+}
+
 // Answer is the success of a command, as both APIs give it.
 type Answer struct {
 	Status  int
@@ -160,8 +171,8 @@ type Behavior[S, C, E any] interface {
 	Decide(s S, c C, f Facts, m Meta) ([]E, error)
 	// Evolve is the state after an event. It cannot fail and does not judge.
 	Evolve(s S, e E, at Stamp) S
-	// Answer is what the caller of c is told; changed is false when there was no stored event.
-	Answer(before, after S, c C, m Meta, at Stamp, changed bool) Answer
+	// Answer is what the caller of c is told.
+	Answer(before, after S, c C, x Case) Answer
 	// Project is what stands beside the event in the same batch.
 	Project(before S, e E, at Stamp) Projection
 	// TimerFired is the command that a due timer gives.

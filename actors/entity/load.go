@@ -67,7 +67,11 @@ func (s *Shell[S, C, E]) loadOf(f *Facts, id persistence.EntityID) error {
 	if f.of == nil {
 		f.of = make(map[persistence.EntityID][]byte, 1)
 	}
-	head, err := s.world.Store.Head(id)
+	full := id
+	if full.Provider == "" {
+		full.Provider = s.id.Provider
+	}
+	head, err := s.world.Store.Head(full)
 	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
 		return fmt.Errorf("state of %v: %w", id, err)
 	}

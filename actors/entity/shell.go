@@ -2,6 +2,7 @@ package entity
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -178,7 +179,7 @@ func (s *Shell[S, C, E]) handle(env *Envelope) {
 	s.pending.forget(s.world.Committer.Durable())
 	s.saw = 0
 	m := env.Meta
-	m.Time, m.Seq = s.now(), s.head.Seq+1
+	m.Time, m.Seq, m.Entity = s.now(), s.head.Seq+1, s.id
 	if !env.Deadline.IsZero() && !m.Time.Before(env.Deadline) {
 		env.Reply(Answer{}, problem.New(problem.Deadline, "the deadline passed before the request was looked at"))
 		return
@@ -226,14 +227,16 @@ func (s *Shell[S, C, E]) decide(env *Envelope, m Meta) (answer Answer, records [
 	if !ok {
 		return Answer{}, nil, fmt.Errorf("command %T is not of kind %v", env.Command, s.id.Kind)
 	}
-	events, err := s.events(c, m)
+	events, facts, err := s.events(c, m)
 	if err != nil {
 		s.live(events, m)
 		return Answer{}, nil, s.refusal(m, err)
 	}
-	next, records := s.follow(c, events, m, env.DryRun)
-	at := Stamp{Entity: s.id, Seq: next.head.Seq, Version: next.head.Version, Time: m.Time, Principal: m.Principal}
-	answer = s.behavior.Answer(s.state, next.state, c, m, at, len(records) > 0)
+	x := Case{Facts: facts, Meta: m}
+	next, records := s.follow(c, events, x, env.DryRun)
+	x.At = Stamp{Entity: s.id, Seq: next.head.Seq, Version: next.head.Version, Time: m.Time, Principal: m.Principal}
+	x.Changed = len(records) > 0
+	answer = s.behavior.Answer(s.state, next.state, c, x)
 	if env.DryRun {
 		s.pending.drop()
 		return answer, nil, nil
@@ -252,7 +255,7 @@ type moment[S any] struct {
 }
 
 // follow applies the events of a command, and makes records of those that are stored.
-func (s *Shell[S, C, E]) follow(c C, events []E, m Meta, dryRun bool) (next moment[S], records []persistence.Stored) {
+func (s *Shell[S, C, E]) follow(c C, events []E, x Case, dryRun bool) (next moment[S], records []persistence.Stored) {
 	encoded := make([]Encoded, len(events))
 	last := -1
 	for i, e := range events {
@@ -264,10 +267,10 @@ func (s *Shell[S, C, E]) follow(c C, events []E, m Meta, dryRun bool) (next mome
 	records = make([]persistence.Stored, 0, len(events)+1)
 	for i, e := range events {
 		if encoded[i].Volatile {
-			next.state = s.behavior.Evolve(next.state, e, s.stamp(m))
+			next.state = s.behavior.Evolve(next.state, e, s.stamp(x.Meta))
 			continue
 		}
-		records = append(records, s.apply(c, &next, e, encoded[i], m, i == last && !dryRun))
+		records = append(records, s.apply(c, &next, e, encoded[i], x, i == last && !dryRun))
 	}
 	return next, records
 }
@@ -295,18 +298,19 @@ func (s *Shell[S, C, E]) refusal(m Meta, err error) error {
 }
 
 // events loads facts until the behavior has all it wants, and asks it.
-func (s *Shell[S, C, E]) events(c C, m Meta) ([]E, error) {
-	var facts Facts
+func (s *Shell[S, C, E]) events(c C, m Meta) (events []E, facts Facts, err error) {
 	for wants := s.behavior.Wants(s.state, c, facts); len(wants) > 0; wants = s.behavior.Wants(s.state, c, facts) {
 		if err := s.load(&facts, wants); err != nil {
-			return nil, fmt.Errorf("load facts of %v: %w", s.id, err)
+			return nil, facts, fmt.Errorf("load facts of %v: %w", s.id, err)
 		}
 	}
-	return s.behavior.Decide(s.state, c, facts, m)
+	events, err = s.behavior.Decide(s.state, c, facts, m)
+	return events, facts, err
 }
 
 // apply makes the record of one event and the state after it. The last record of a command carries its outcome.
-func (s *Shell[S, C, E]) apply(c C, now *moment[S], e E, encoded Encoded, m Meta, last bool) persistence.Stored {
+func (s *Shell[S, C, E]) apply(c C, now *moment[S], e E, encoded Encoded, x Case, last bool) persistence.Stored {
+	m := x.Meta
 	at := Stamp{Entity: s.id, Seq: now.head.Seq + 1, Version: now.head.Version, Time: m.Time, Principal: m.Principal}
 	if encoded.Content {
 		at.Version++
@@ -314,7 +318,8 @@ func (s *Shell[S, C, E]) apply(c C, now *moment[S], e E, encoded Encoded, m Meta
 	after := s.behavior.Evolve(now.state, e, at)
 	rec := s.record(encoded, at, now.head.Hash, m)
 	if last && m.Key != "" {
-		answer := s.behavior.Answer(s.state, after, c, m, at, true)
+		x.At, x.Changed = at, true
+		answer := s.behavior.Answer(s.state, after, c, x)
 		rec.Outcome = outcome(m, answer)
 	}
 	stored := s.store(rec, encoded)
@@ -336,8 +341,8 @@ func (s *Shell[S, C, E]) record(encoded Encoded, at Stamp, previous []byte, m Me
 	}
 	return &recordpb.Record{
 		Kind: uint32(s.id.Kind), Provider: s.id.Provider, Id: s.id.ID,
-		Seq: at.Seq, Version: at.Version, Time: at.Time.UnixMicro(),
-		Principal: m.Principal, Session: m.Session, RequestId: m.RequestID, Reason: m.Reason, Fence: encoded.Fence,
+		Seq: at.Seq, Version: at.Version, Time: at.Time.UnixMicro(), Principal: m.Principal, Session: m.Session,
+		RequestId: cmp.Or(encoded.RequestID, m.RequestID), Reason: cmp.Or(encoded.Reason, m.Reason), Fence: encoded.Fence,
 		PreviousHash: previous, Type: encoded.Type, Payload: encoded.Payload, Data: encoded.Data, Notify: encoded.Notify,
 	}
 }

@@ -62,8 +62,8 @@ func (toy) Evolve(s toyState, e toyEvent, _ entity.Stamp) toyState {
 	return toyState{s.Sum + e.Add, s.Events + 1}
 }
 
-func (toy) Answer(_, after toyState, _ *toyCommand, _ entity.Meta, at entity.Stamp, changed bool) entity.Answer {
-	return entity.Answer{Status: 200, Version: at.Version, Body: fmt.Appendf(nil, "sum %d, changed %v", after.Sum, changed)}
+func (toy) Answer(_, after toyState, _ *toyCommand, x entity.Case) entity.Answer {
+	return entity.Answer{Status: 200, Version: x.At.Version, Body: fmt.Appendf(nil, "sum %d, changed %v", after.Sum, x.Changed)}
 }
 
 func (toy) Project(toyState, toyEvent, entity.Stamp) entity.Projection {

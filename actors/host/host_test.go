@@ -28,7 +28,7 @@ const kindCounter persistence.Kind = 200
 type (
 	add   struct{}
 	crash struct{}
-	ring struct{ in time.Duration }
+	ring  struct{ in time.Duration }
 	rang  struct{ due time.Time }
 )
 
@@ -64,8 +64,8 @@ func (counter) Decide(_ uint64, c any, _ entity.Facts, m entity.Meta) ([]counted
 	}
 }
 
-func (counter) Answer(_, s uint64, _ any, _ entity.Meta, at entity.Stamp, _ bool) entity.Answer {
-	return entity.Answer{Status: 200, Version: at.Version, Body: fmt.Append(nil, s)}
+func (counter) Answer(_, s uint64, _ any, x entity.Case) entity.Answer {
+	return entity.Answer{Status: 200, Version: x.At.Version, Body: fmt.Append(nil, s)}
 }
 
 func (counter) Project(_ uint64, e counted, _ entity.Stamp) entity.Projection {

@@ -182,7 +182,7 @@ type Result struct {
 }
 
 // Answer tells the caller the id or number that is now its own.
-func (Behavior) Answer(_, s State, c Command, _ entity.Meta, _ entity.Stamp, _ bool) entity.Answer {
+func (Behavior) Answer(_, s State, c Command, _ entity.Case) entity.Answer {
 	var r Result
 	switch c := c.(type) {
 	case *Issue:

@@ -203,8 +203,8 @@ type Result struct {
 }
 
 // Answer tells how far the upload is.
-func (Behavior) Answer(_, s State, _ Command, _ entity.Meta, at entity.Stamp, _ bool) entity.Answer {
-	body, err := json.Marshal(Result{Upload: at.Entity.ID, Size: s.Size, Closed: s.Closed, Expires: s.Expires})
+func (Behavior) Answer(_, s State, _ Command, x entity.Case) entity.Answer {
+	body, err := json.Marshal(Result{Upload: x.At.Entity.ID, Size: s.Size, Closed: s.Closed, Expires: s.Expires})
 	if err != nil {
 		panic("upload: a result always marshals: " + err.Error())
 	}

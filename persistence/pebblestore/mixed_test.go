@@ -52,8 +52,8 @@ func (mixed) Evolve(s mixedState, e mixedEvent, _ entity.Stamp) mixedState {
 	return s
 }
 
-func (mixed) Answer(_, s mixedState, _ *mixedEvent, _ entity.Meta, at entity.Stamp, _ bool) entity.Answer {
-	return entity.Answer{Status: 200, Version: at.Version, Body: fmt.Append(nil, s.Count)}
+func (mixed) Answer(_, s mixedState, _ *mixedEvent, x entity.Case) entity.Answer {
+	return entity.Answer{Status: 200, Version: x.At.Version, Body: fmt.Append(nil, s.Count)}
 }
 
 func (mixed) Project(_ mixedState, e mixedEvent, _ entity.Stamp) (p entity.Projection) {

@@ -36,6 +36,8 @@ type State struct {
 	MetadataVersion  uint64                 `protobuf:"varint,9,opt,name=metadata_version,json=metadataVersion,proto3" json:"metadata_version,omitempty"`    // version that last wrote the metadata, 0 if none has
 	Since            uint64                 `protobuf:"varint,10,opt,name=since,proto3" json:"since,omitempty"`                                              // version since which the parts that can be seen have been there without a gap
 	Version          uint64                 `protobuf:"varint,8,opt,name=version,proto3" json:"version,omitempty"`                                           // of the content; not in the payload of an event
+	Lock             []byte                 `protobuf:"bytes,11,opt,name=lock,proto3" json:"lock,omitempty"`                                                 // concord.lock.v1.State; not in the payload of an event
+	Never            bool                   `protobuf:"varint,12,opt,name=never,proto3" json:"never,omitempty"`                                              // it has a lock, but was never created
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -138,6 +140,20 @@ func (x *State) GetVersion() uint64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *State) GetLock() []byte {
+	if x != nil {
+		return x.Lock
+	}
+	return nil
+}
+
+func (x *State) GetNever() bool {
+	if x != nil {
+		return x.Never
+	}
+	return false
 }
 
 // Saved is the payload of collection.saved and collection.deleted; the contents are the record's parts.
@@ -347,11 +363,367 @@ func (x *PartInfo) GetBlame() []*Member {
 	return nil
 }
 
+// Happened is the payload of an event of the lock, of a contest, of the queue or of a parked update.
+type Happened struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Event         []byte                 `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`     // the lock machine's own message
+	Write         *Write                 `protobuf:"bytes,2,opt,name=write,proto3" json:"write,omitempty"`     // of operation.parked: what is to be written when its turn comes
+	Problem       []byte                 `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"` // of operation.failed: the refusal, as JSON (RFC 9457)
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Happened) Reset() {
+	*x = Happened{}
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Happened) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Happened) ProtoMessage() {}
+
+func (x *Happened) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Happened.ProtoReflect.Descriptor instead.
+func (*Happened) Descriptor() ([]byte, []int) {
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Happened) GetEvent() []byte {
+	if x != nil {
+		return x.Event
+	}
+	return nil
+}
+
+func (x *Happened) GetWrite() *Write {
+	if x != nil {
+		return x.Write
+	}
+	return nil
+}
+
+func (x *Happened) GetProblem() []byte {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
+}
+
+// Write is a parked update.
+type Write struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	RequestId        string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	Reason           string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Conditions       *Conditions            `protobuf:"bytes,3,opt,name=conditions,proto3" json:"conditions,omitempty"` // on the collection as a whole
+	Create           bool                   `protobuf:"varint,4,opt,name=create,proto3" json:"create,omitempty"`
+	Format           string                 `protobuf:"bytes,5,opt,name=format,proto3" json:"format,omitempty"`
+	Type             string                 `protobuf:"bytes,6,opt,name=type,proto3" json:"type,omitempty"`
+	ReplaceDocuments bool                   `protobuf:"varint,7,opt,name=replace_documents,json=replaceDocuments,proto3" json:"replace_documents,omitempty"`
+	Changes          []*Change              `protobuf:"bytes,8,rep,name=changes,proto3" json:"changes,omitempty"`
+	Moves            []byte                 `protobuf:"bytes,9,opt,name=moves,proto3" json:"moves,omitempty"` // a JSON Patch over the whole collection, instead of changes
+	Policy           string                 `protobuf:"bytes,10,opt,name=policy,proto3" json:"policy,omitempty"`
+	Single           bool                   `protobuf:"varint,11,opt,name=single,proto3" json:"single,omitempty"`
+	Delete           bool                   `protobuf:"varint,12,opt,name=delete,proto3" json:"delete,omitempty"`                     // the collection is deleted, and nothing is written
+	RevertTo         uint64                 `protobuf:"varint,13,opt,name=revert_to,json=revertTo,proto3" json:"revert_to,omitempty"` // the version whose content it restores, and nothing else is written
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Write) Reset() {
+	*x = Write{}
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Write) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Write) ProtoMessage() {}
+
+func (x *Write) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Write.ProtoReflect.Descriptor instead.
+func (*Write) Descriptor() ([]byte, []int) {
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Write) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *Write) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Write) GetConditions() *Conditions {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
+func (x *Write) GetCreate() bool {
+	if x != nil {
+		return x.Create
+	}
+	return false
+}
+
+func (x *Write) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+func (x *Write) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Write) GetReplaceDocuments() bool {
+	if x != nil {
+		return x.ReplaceDocuments
+	}
+	return false
+}
+
+func (x *Write) GetChanges() []*Change {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *Write) GetMoves() []byte {
+	if x != nil {
+		return x.Moves
+	}
+	return nil
+}
+
+func (x *Write) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *Write) GetSingle() bool {
+	if x != nil {
+		return x.Single
+	}
+	return false
+}
+
+func (x *Write) GetDelete() bool {
+	if x != nil {
+		return x.Delete
+	}
+	return false
+}
+
+func (x *Write) GetRevertTo() uint64 {
+	if x != nil {
+		return x.RevertTo
+	}
+	return 0
+}
+
+// Conditions are preconditions.
+type Conditions struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	IfMatch       []uint64               `protobuf:"varint,1,rep,packed,name=if_match,json=ifMatch,proto3" json:"if_match,omitempty"`
+	IfExists      bool                   `protobuf:"varint,2,opt,name=if_exists,json=ifExists,proto3" json:"if_exists,omitempty"`
+	IfNoneMatch   bool                   `protobuf:"varint,3,opt,name=if_none_match,json=ifNoneMatch,proto3" json:"if_none_match,omitempty"`
+	Base          *uint64                `protobuf:"varint,4,opt,name=base,proto3,oneof" json:"base,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Conditions) Reset() {
+	*x = Conditions{}
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Conditions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Conditions) ProtoMessage() {}
+
+func (x *Conditions) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Conditions.ProtoReflect.Descriptor instead.
+func (*Conditions) Descriptor() ([]byte, []int) {
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Conditions) GetIfMatch() []uint64 {
+	if x != nil {
+		return x.IfMatch
+	}
+	return nil
+}
+
+func (x *Conditions) GetIfExists() bool {
+	if x != nil {
+		return x.IfExists
+	}
+	return false
+}
+
+func (x *Conditions) GetIfNoneMatch() bool {
+	if x != nil {
+		return x.IfNoneMatch
+	}
+	return false
+}
+
+func (x *Conditions) GetBase() uint64 {
+	if x != nil && x.Base != nil {
+		return *x.Base
+	}
+	return 0
+}
+
+// Change is one change of one part.
+type Change struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Op            uint32                 `protobuf:"varint,1,opt,name=op,proto3" json:"op,omitempty"`
+	Part          string                 `protobuf:"bytes,2,opt,name=part,proto3" json:"part,omitempty"`
+	Path          string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	Body          []byte                 `protobuf:"bytes,4,opt,name=body,proto3" json:"body,omitempty"` // the accepted bytes, a merge patch or a patch, by op
+	Hash          uint64                 `protobuf:"fixed64,5,opt,name=hash,proto3" json:"hash,omitempty"`
+	Conditions    *Conditions            `protobuf:"bytes,6,opt,name=conditions,proto3" json:"conditions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Change) Reset() {
+	*x = Change{}
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Change) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Change) ProtoMessage() {}
+
+func (x *Change) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Change.ProtoReflect.Descriptor instead.
+func (*Change) Descriptor() ([]byte, []int) {
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Change) GetOp() uint32 {
+	if x != nil {
+		return x.Op
+	}
+	return 0
+}
+
+func (x *Change) GetPart() string {
+	if x != nil {
+		return x.Part
+	}
+	return ""
+}
+
+func (x *Change) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Change) GetBody() []byte {
+	if x != nil {
+		return x.Body
+	}
+	return nil
+}
+
+func (x *Change) GetHash() uint64 {
+	if x != nil {
+		return x.Hash
+	}
+	return 0
+}
+
+func (x *Change) GetConditions() *Conditions {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
 var File_actors_collection_collectionpb_collection_proto protoreflect.FileDescriptor
 
 const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\n" +
-	"/actors/collection/collectionpb/collection.proto\x12\x15concord.collection.v1\"\xa1\x02\n" +
+	"/actors/collection/collectionpb/collection.proto\x12\x15concord.collection.v1\"\xcb\x02\n" +
 	"\x05State\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\tR\x06format\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
@@ -363,7 +735,9 @@ const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\x10metadata_version\x18\t \x01(\x04R\x0fmetadataVersion\x12\x14\n" +
 	"\x05since\x18\n" +
 	" \x01(\x04R\x05since\x12\x18\n" +
-	"\aversion\x18\b \x01(\x04R\aversion\"\x91\x01\n" +
+	"\aversion\x18\b \x01(\x04R\aversion\x12\x12\n" +
+	"\x04lock\x18\v \x01(\fR\x04lock\x12\x14\n" +
+	"\x05never\x18\f \x01(\bR\x05never\"\x91\x01\n" +
 	"\x05Saved\x122\n" +
 	"\x05state\x18\x01 \x01(\v2\x1c.concord.collection.v1.StateR\x05state\x123\n" +
 	"\x05blame\x18\x02 \x03(\v2\x1d.concord.collection.v1.MemberR\x05blame\x12\x1f\n" +
@@ -379,7 +753,45 @@ const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\x04size\x18\x02 \x01(\rR\x04size\x12\x12\n" +
 	"\x04time\x18\x03 \x01(\x10R\x04time\x12\x1c\n" +
 	"\tprincipal\x18\x04 \x01(\tR\tprincipal\x123\n" +
-	"\x05blame\x18\x05 \x03(\v2\x1d.concord.collection.v1.MemberR\x05blameB(Z&concord/actors/collection/collectionpbb\x06proto3"
+	"\x05blame\x18\x05 \x03(\v2\x1d.concord.collection.v1.MemberR\x05blame\"n\n" +
+	"\bHappened\x12\x14\n" +
+	"\x05event\x18\x01 \x01(\fR\x05event\x122\n" +
+	"\x05write\x18\x02 \x01(\v2\x1c.concord.collection.v1.WriteR\x05write\x12\x18\n" +
+	"\aproblem\x18\x03 \x01(\fR\aproblem\"\xa6\x03\n" +
+	"\x05Write\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tR\trequestId\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12A\n" +
+	"\n" +
+	"conditions\x18\x03 \x01(\v2!.concord.collection.v1.ConditionsR\n" +
+	"conditions\x12\x16\n" +
+	"\x06create\x18\x04 \x01(\bR\x06create\x12\x16\n" +
+	"\x06format\x18\x05 \x01(\tR\x06format\x12\x12\n" +
+	"\x04type\x18\x06 \x01(\tR\x04type\x12+\n" +
+	"\x11replace_documents\x18\a \x01(\bR\x10replaceDocuments\x127\n" +
+	"\achanges\x18\b \x03(\v2\x1d.concord.collection.v1.ChangeR\achanges\x12\x14\n" +
+	"\x05moves\x18\t \x01(\fR\x05moves\x12\x16\n" +
+	"\x06policy\x18\n" +
+	" \x01(\tR\x06policy\x12\x16\n" +
+	"\x06single\x18\v \x01(\bR\x06single\x12\x16\n" +
+	"\x06delete\x18\f \x01(\bR\x06delete\x12\x1b\n" +
+	"\trevert_to\x18\r \x01(\x04R\brevertTo\"\x8a\x01\n" +
+	"\n" +
+	"Conditions\x12\x19\n" +
+	"\bif_match\x18\x01 \x03(\x04R\aifMatch\x12\x1b\n" +
+	"\tif_exists\x18\x02 \x01(\bR\bifExists\x12\"\n" +
+	"\rif_none_match\x18\x03 \x01(\bR\vifNoneMatch\x12\x17\n" +
+	"\x04base\x18\x04 \x01(\x04H\x00R\x04base\x88\x01\x01B\a\n" +
+	"\x05_base\"\xab\x01\n" +
+	"\x06Change\x12\x0e\n" +
+	"\x02op\x18\x01 \x01(\rR\x02op\x12\x12\n" +
+	"\x04part\x18\x02 \x01(\tR\x04part\x12\x12\n" +
+	"\x04path\x18\x03 \x01(\tR\x04path\x12\x12\n" +
+	"\x04body\x18\x04 \x01(\fR\x04body\x12\x12\n" +
+	"\x04hash\x18\x05 \x01(\x06R\x04hash\x12A\n" +
+	"\n" +
+	"conditions\x18\x06 \x01(\v2!.concord.collection.v1.ConditionsR\n" +
+	"conditionsB(Z&concord/actors/collection/collectionpbb\x06proto3"
 
 var (
 	file_actors_collection_collectionpb_collection_proto_rawDescOnce sync.Once
@@ -393,22 +805,30 @@ func file_actors_collection_collectionpb_collection_proto_rawDescGZIP() []byte {
 	return file_actors_collection_collectionpb_collection_proto_rawDescData
 }
 
-var file_actors_collection_collectionpb_collection_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_actors_collection_collectionpb_collection_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_actors_collection_collectionpb_collection_proto_goTypes = []any{
-	(*State)(nil),    // 0: concord.collection.v1.State
-	(*Saved)(nil),    // 1: concord.collection.v1.Saved
-	(*Member)(nil),   // 2: concord.collection.v1.Member
-	(*PartInfo)(nil), // 3: concord.collection.v1.PartInfo
+	(*State)(nil),      // 0: concord.collection.v1.State
+	(*Saved)(nil),      // 1: concord.collection.v1.Saved
+	(*Member)(nil),     // 2: concord.collection.v1.Member
+	(*PartInfo)(nil),   // 3: concord.collection.v1.PartInfo
+	(*Happened)(nil),   // 4: concord.collection.v1.Happened
+	(*Write)(nil),      // 5: concord.collection.v1.Write
+	(*Conditions)(nil), // 6: concord.collection.v1.Conditions
+	(*Change)(nil),     // 7: concord.collection.v1.Change
 }
 var file_actors_collection_collectionpb_collection_proto_depIdxs = []int32{
 	0, // 0: concord.collection.v1.Saved.state:type_name -> concord.collection.v1.State
 	2, // 1: concord.collection.v1.Saved.blame:type_name -> concord.collection.v1.Member
 	2, // 2: concord.collection.v1.PartInfo.blame:type_name -> concord.collection.v1.Member
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	5, // 3: concord.collection.v1.Happened.write:type_name -> concord.collection.v1.Write
+	6, // 4: concord.collection.v1.Write.conditions:type_name -> concord.collection.v1.Conditions
+	7, // 5: concord.collection.v1.Write.changes:type_name -> concord.collection.v1.Change
+	6, // 6: concord.collection.v1.Change.conditions:type_name -> concord.collection.v1.Conditions
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_actors_collection_collectionpb_collection_proto_init() }
@@ -416,13 +836,14 @@ func file_actors_collection_collectionpb_collection_proto_init() {
 	if File_actors_collection_collectionpb_collection_proto != nil {
 		return
 	}
+	file_actors_collection_collectionpb_collection_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_collection_collectionpb_collection_proto_rawDesc), len(file_actors_collection_collectionpb_collection_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,350 @@
+package collection
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"concord/actors/entity"
+	"concord/actors/lock"
+	"concord/actors/problem"
+	"concord/persistence"
+)
+
+// Under is how a change of content stands to the lock.
+type Under struct {
+	Token   string // of the lock that it is made under; "" without
+	Release bool   // give the lock back in the same step
+	Park    bool   // wait for its turn if the scope is locked
+}
+
+// Locking is a command on the lock of the collection, whether or not there is such a collection yet.
+type Locking struct{ Command lock.Command }
+
+// Advance does what is due, and runs the parked update that has its turn.
+type Advance struct{}
+
+func (*Locking) command() {}
+func (*Advance) command() {}
+
+// Happened is an event of the lock, of a contest, of the queue or of a parked update.
+type Happened struct {
+	Event   lock.Event
+	Write   []byte      // of a parked update: the stored form of the command
+	Problem []byte      // of one that failed: the refusal, as JSON
+	Holder  *lock.Party // who held the lock then: whom a contest concerns
+}
+
+func (*Happened) event() {}
+
+// content is a sealed set: the commands that change content.
+type content interface {
+	Command
+	under() *Under
+	preconditions() *Preconditions
+}
+
+func (w *Write) under() *Under  { return &w.Under }
+func (d *Delete) under() *Under { return &d.Under }
+func (r *Revert) under() *Under { return &r.Under }
+
+func (w *Write) preconditions() *Preconditions  { return &w.Preconditions }
+func (d *Delete) preconditions() *Preconditions { return &d.Preconditions }
+func (r *Revert) preconditions() *Preconditions { return &r.Preconditions }
+
+// ask is what the lock machine needs to know beside its state.
+func (b Behavior) ask(s State, m entity.Meta, t rulesOfType) lock.Ask {
+	return lock.Ask{
+		Scope: Scope(m.Entity), By: lock.Party{Principal: m.Principal, Session: m.Session, Kind: m.Kind},
+		Now: m.Time, Settings: t.Lock, Key: b.LockKey, Version: s.Version, Seq: m.Seq,
+	}
+}
+
+// Scope is the lock's scope, as routes name it.
+func Scope(e persistence.EntityID) string { return "collection:" + e.Provider + ":" + e.ID }
+
+// admitted decides on a change of content: the lock first, then the change itself.
+func (b Behavior) admitted(s State, c content, f entity.Facts, m entity.Meta) ([]Event, error) {
+	t, err := typeOf(s, c, f)
+	if err != nil {
+		return nil, err
+	}
+	ask, u := b.ask(s, m, t), c.under()
+	admission, err := lock.Admit(s.Lock, lock.Write{Token: u.Token}, ask)
+	if p, ok := errIs(err, problem.Locked); ok && u.Park {
+		return b.park(s, c, m, ask, p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	events := happened(s.Lock, admission.Due, ask)
+	s.Lock = admission.State
+	changes, err := b.change(s, c, f, t)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range changes {
+		ask.Version++
+		under(e, admission.Fence)
+	}
+	events = append(events, changes...)
+	if u.Release {
+		ask.Seq += stored(events)
+		released, err := lock.ReleaseWithWrite(admission.State, u.Token, ask)
+		if err != nil {
+			return nil, err
+		}
+		events = append(events, happened(admission.State, released, ask)...)
+	}
+	return events, nil
+}
+
+func errIs(err error, code problem.Code) (*problem.Problem, bool) {
+	p, ok := err.(*problem.Problem) //nolint:errorlint // the lock machine returns it as it is
+	return p, ok && p.Code == code
+}
+
+// under notes the fence that a change was made under.
+func under(e Event, fence uint64) {
+	switch e := e.(type) {
+	case *Saved:
+		e.Fence = fence
+	case *Deleted:
+		e.Fence = fence
+	case *Happened:
+	}
+}
+
+// stored counts the events that get a seq.
+func stored(events []Event) (n uint64) {
+	for _, e := range events {
+		if h, ok := e.(*Happened); !ok || lock.Stored(h.Event) {
+			n++
+		}
+	}
+	return n
+}
+
+// happened makes events of the collection of those of its lock. s is the lock before them.
+func happened(s lock.State, events []lock.Event, a lock.Ask) []Event {
+	all := make([]Event, 0, len(events))
+	for _, e := range events {
+		h := &Happened{Event: e}
+		if p, ok := lock.HolderOf(s); ok {
+			h.Holder = &p
+		}
+		all = append(all, h)
+		s = lock.Evolve(s, e, lock.Stamp{Seq: a.Seq, Version: a.Version, Time: a.Now})
+		if lock.Stored(e) {
+			a.Seq++
+		}
+	}
+	return all
+}
+
+// park puts a change into the line of those who wait for the lock.
+func (b Behavior) park(s State, c content, m entity.Meta, a lock.Ask, locked *problem.Problem) ([]Event, error) {
+	if c.under().Token != "" {
+		return nil, locked // who names a token wants to write now
+	}
+	text := encodeWrite(c, m)
+	events, _, err := lock.Park(s.Lock, lock.Parked{Bytes: uint64(len(text))}, a)
+	if err != nil {
+		return nil, err
+	}
+	all := happened(s.Lock, events, a)
+	for _, e := range all {
+		if h, ok := e.(*Happened); ok {
+			if _, parked := h.Event.(*lock.OperationParked); parked {
+				h.Write = text
+			}
+		}
+	}
+	return all, nil
+}
+
+// locking decides on a command on the lock.
+func (b Behavior) locking(s State, c *Locking, f entity.Facts, m entity.Meta) ([]Event, error) {
+	t, err := typeOf(s, nil, f)
+	if err != nil {
+		return nil, err
+	}
+	ask := b.ask(s, m, t)
+	events, _, err := lock.Decide(s.Lock, c.Command, ask)
+	return happened(s.Lock, events, ask), err
+}
+
+// advance does what is due, and runs the parked update whose turn it is then.
+func (b Behavior) advance(s State, f entity.Facts, m entity.Meta) ([]Event, error) {
+	t, err := typeOf(s, nil, f)
+	if err != nil {
+		return nil, err
+	}
+	ask := b.ask(s, m, t)
+	due, _, err := lock.Decide(s.Lock, lock.Tick{}, ask)
+	if err != nil {
+		return nil, err
+	}
+	events := happened(s.Lock, due, ask)
+	if len(events) > 0 {
+		return events, nil // one thing at a time: it may have been the last instant of the update
+	}
+	op, ok := lock.Next(s.Lock)
+	if !ok {
+		return nil, nil
+	}
+	written, version, failure, err := b.run(s, op, f, t)
+	if err != nil {
+		return nil, err
+	}
+	ask.Seq, ask.Version = ask.Seq+stored(written), version
+	if failure == nil {
+		return append(written, happened(s.Lock, lock.Done(s.Lock, op.Number, version, ask), ask)...), nil
+	}
+	ended := happened(s.Lock, lock.Failed(s.Lock, op.Number, failure.Code, ask), ask)
+	if h, ok := ended[0].(*Happened); ok {
+		h.Problem = failure.Body("")
+	}
+	return ended, nil
+}
+
+// run decides on a parked update as if it came now. A refusal is its outcome.
+func (b Behavior) run(s State, op lock.Operation, f entity.Facts, t rulesOfType) (
+	events []Event, version uint64, failure *problem.Problem, err error,
+) {
+	c, origin, err := parked(op, f)
+	if err == nil {
+		events, err = b.change(s, c, f, t)
+	}
+	for _, e := range events {
+		from(e, origin)
+	}
+	if p, ok := err.(*problem.Problem); ok { //nolint:errorlint // decisions return it as it is
+		return nil, s.Version, p, nil
+	}
+	if err != nil {
+		return nil, s.Version, nil, fmt.Errorf("run operation %s: %w", op.ID(), err)
+	}
+	return events, s.Version + uint64(len(events)), nil, nil
+}
+
+// parked reads back what was parked. Without a base of its own it builds on the version at its parking.
+func parked(op lock.Operation, f entity.Facts) (content, Origin, error) {
+	e, _ := f.Event(op.Number)
+	if e.Type == "" {
+		return nil, Origin{}, problem.New(problem.BaseUnavailable, "the update is no longer kept")
+	}
+	happened, err := decodeHappened(e)
+	if err != nil {
+		return nil, Origin{}, err
+	}
+	c, origin, err := decodeWrite(happened.Write)
+	if err != nil {
+		return nil, Origin{}, err
+	}
+	if p := c.preconditions(); !named(c) && op.Base > 0 {
+		p.Base = &op.Base
+	}
+	return c, origin, nil
+}
+
+// from notes the request that the change came with.
+func from(e Event, o Origin) {
+	switch e := e.(type) {
+	case *Saved:
+		e.Origin = o
+	case *Deleted:
+		e.Origin = o
+	case *Happened:
+	}
+}
+
+// named says that the change names the version that it builds on, in some way.
+func named(c content) bool {
+	p := c.preconditions()
+	if p.Base != nil || p.IfExists || p.IfNoneMatch || len(p.IfMatch) > 0 {
+		return true
+	}
+	w, ok := c.(*Write)
+	if !ok || len(w.Changes) == 0 {
+		return false
+	}
+	for i := range w.Changes {
+		if ch := &w.Changes[i]; ch.Base == nil && !ch.IfExists && !ch.IfNoneMatch && len(ch.IfMatch) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Recover gives those who keep something alive their whole time again.
+func (Behavior) Recover(s State, started time.Time) State {
+	s.Lock = lock.Recover(s.Lock, started)
+	return s
+}
+
+// Due is when the lock wants something done: at once, if a parked update has its turn.
+func (Behavior) Due(s State) time.Time {
+	if op, ok := lock.Next(s.Lock); ok {
+		return op.Parked
+	}
+	due, _ := lock.Due(s.Lock)
+	return due
+}
+
+// Wake runs a parked update as whoever parked it, and does everything else in the service's own name.
+func (Behavior) Wake(s State) (Command, entity.Meta) {
+	m := entity.Meta{Principal: "concord", Kind: "service", RequestID: "lock-timer"}
+	if op, ok := lock.Next(s.Lock); ok {
+		m = entity.Meta{Principal: op.Party.Principal, Session: op.Party.Session, Kind: op.Party.Kind, RequestID: op.ID()}
+	}
+	return &Advance{}, m
+}
+
+// grantPlace is where the answer to a grant has its token: the number is what the token is computed from. The token
+// itself is added by the door, since outcomes are stored and tokens never are.
+const grantPlace = `{"token":"#%d",`
+
+// answerLock is the answer of a command on the lock.
+func (b Behavior) answerLock(before State, c *Locking, x entity.Case) entity.Answer {
+	t, err := typeOf(before, nil, x.Facts)
+	if err != nil {
+		panic("collection: the type was read for the decision: " + err.Error())
+	}
+	_, r, err := lock.Decide(before.Lock, c.Command, b.ask(before, x.Meta, t))
+	if err != nil {
+		panic("collection: the lock machine decides the same twice: " + err.Error())
+	}
+	answer := entity.Answer{Status: r.Status, Version: 0}
+	if r.Answer() == nil {
+		return answer
+	}
+	answer.Body = marshalAnswer(r.Answer())
+	if r.Grant != nil && r.Status == http.StatusCreated {
+		answer.Body = append(fmt.Appendf(nil, grantPlace, r.Lease.Fence), answer.Body[1:]...)
+	}
+	return answer
+}
+
+// answerParked is the answer to an update that waits for its turn; ok is false if it does not.
+func answerParked(after State, x entity.Case) (a entity.Answer, ok bool) {
+	for _, op := range lock.Operations(after.Lock) {
+		if op.Number < x.Meta.Seq {
+			continue
+		}
+		_, r, err := lock.Decide(after.Lock, lock.GetOperation{ID: op.ID()}, lock.Ask{Now: x.At.Time, Version: after.Version})
+		if err == nil {
+			return entity.Answer{Status: http.StatusAccepted, Body: marshalAnswer(r.Answer())}, true
+		}
+	}
+	return entity.Answer{}, false
+}
+
+func marshalAnswer(v any) []byte {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic("collection: an answer always marshals: " + err.Error())
+	}
+	return body
+}
