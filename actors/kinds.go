@@ -30,7 +30,7 @@ type Kind struct {
 type Limits struct {
 	Collection collection.Limits
 	Upload     upload.Limits
-	LockKey    []byte // what lock tokens are made of; who only reads a store needs none
+	LockKey    [32]byte // what lock tokens are made of; who only reads a store needs none
 }
 
 // DefaultLimits are the limits of the semantics.

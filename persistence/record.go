@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"concord/persistence/recordpb"
 )
@@ -18,6 +19,15 @@ func EntityOf(r *recordpb.Record) EntityID {
 // HeadOf reads a stored head.
 func HeadOf(h *recordpb.Head) Head {
 	return Head{Seq: h.GetSeq(), Version: h.GetVersion(), Time: TimeOf(h.GetTime()), Hash: h.GetHash(), State: h.GetState()}
+}
+
+// ParseHead reads the stored form of a head.
+func ParseHead(b []byte) (Head, error) {
+	var h recordpb.Head
+	if err := proto.Unmarshal(b, &h); err != nil {
+		return Head{}, fmt.Errorf("%w: head: %w", ErrCorrupt, err)
+	}
+	return HeadOf(&h), nil
 }
 
 // TimeOf is the time of stored microseconds; 0 is the zero time.

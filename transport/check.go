@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"encoding/base32"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,29 @@ func ValidDocumentID(s string) bool {
 		return false
 	}
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || 0x7f <= r && r < 0xa0 })
+}
+
+// PromptToken is a principal as the last token of the subject of its prompts: base32 (RFC 4648 section 6) in lower case,
+// without padding.
+func PromptToken(principal string) string {
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString([]byte(principal)))
+}
+
+// DefaultProvider is the tenant of a scope that names none.
+const DefaultProvider = "main"
+
+// ParseScope reads what a lock is on: "collection:<provider>:<id>", or "collection:<id>" of the default provider, also
+// as "neverpile:collection:<id>", the name of the lock service that Concord follows.
+func ParseScope(scope string) (provider, id string, err error) {
+	parts := strings.Split(strings.TrimPrefix(scope, "neverpile:"), ":")
+	switch {
+	case len(parts) == 3 && parts[0] == "collection":
+		return parts[1], parts[2], nil
+	case len(parts) == 2 && parts[0] == "collection":
+		return DefaultProvider, parts[1], nil
+	default:
+		return "", "", problem.At("scope", "must be collection:<provider>:<id> or collection:<id>")
+	}
 }
 
 const idRule = "1 to 128 letters, digits, \"_\" or \"-\", the first a letter or digit"

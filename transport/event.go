@@ -23,7 +23,7 @@ type Event struct {
 	Principal string    `json:"principal"`
 	RequestID string    `json:"requestId,omitempty"`
 	Fence     uint64    `json:"fence,omitempty"`
-	Data      Changed   `json:"data"`
+	Data      EventData `json:"data"`
 }
 
 // Changed names what an event wrote, never its content.
@@ -32,6 +32,28 @@ type Changed struct {
 	Documents []string `json:"documents,omitempty" doc:"Documents that were written"`
 	Removed   []string `json:"removed,omitempty" doc:"Documents that were removed"`
 	More      int      `json:"more,omitempty" doc:"How many documents more than are named"`
+}
+
+// EventData is what an event tells beside its place.
+type EventData struct {
+	Changed
+	// Lock is all that an event of the lock, of a contest, of the queue or of a parked update tells, as JSON; such an
+	// event changes no content.
+	Lock json.RawMessage `json:"-"`
+}
+
+// MarshalJSON writes what the event tells.
+func (d EventData) MarshalJSON() ([]byte, error) {
+	if len(d.Lock) > 0 {
+		return d.Lock, nil
+	}
+	return json.Marshal(d.Changed)
+}
+
+// UnmarshalJSON reads it back. Lock has all of it, whatever the event.
+func (d *EventData) UnmarshalJSON(text []byte) error {
+	d.Lock = append(json.RawMessage(nil), text...)
+	return json.Unmarshal(text, &d.Changed)
 }
 
 // EventNamedMax is how many documents an event names, and namedMaxBytes how long their names are together: an event must
@@ -81,7 +103,7 @@ func EventOf(rec *recordpb.Record) Event {
 		ID: e.EventID(rec.GetSeq()), Type: rec.GetType(), Kind: e.Kind.String(), Provider: e.Provider, Entity: e.ID,
 		Seq: rec.GetSeq(), Version: rec.GetVersion(), Time: persistence.TimeOf(rec.GetTime()),
 		Principal: rec.GetPrincipal(), RequestID: rec.GetRequestId(), Fence: rec.GetFence(),
-		Data: ChangedBy(rec, EventNamedMax),
+		Data: EventData{ChangedBy(rec, EventNamedMax), rec.GetData()},
 	}
 }
 

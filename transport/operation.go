@@ -20,10 +20,12 @@ const (
 	RightRead   Right = "read"
 	RightUpdate Right = "update"
 	RightAdmin  Right = "admin"
+	RightBreak  Right = "lock.break" // ends the locks of others
+	RightNone   Right = ""           // every caller may: it is about the caller alone
 )
 
 // Rights are all rights.
-var Rights = []Right{RightRead, RightUpdate, RightAdmin}
+var Rights = []Right{RightRead, RightUpdate, RightAdmin, RightBreak}
 
 // Param is an input beside the body: a query parameter over HTTP, a member of the body over NATS.
 type Param struct {
@@ -64,6 +66,7 @@ type Operation struct {
 	Status int // of success, as documented; a handler may give another
 
 	Writes bool // takes preconditions, an idempotency key and dryRun
+	Keyed  bool // takes an idempotency key, and no more
 	// Handle answers a request. It is called on a goroutine that serves others, too: it must return soon. done must be
 	// called exactly once, from any goroutine, unless the process ends.
 	Handle func(ctx context.Context, r *Request, done func(*Reply, error))
@@ -264,7 +267,7 @@ func (g *Gate) Enter(r *Request) error {
 	if err := CheckIDs(r); err != nil {
 		return err
 	}
-	if !caller.May(r.Op.Right, r.Provider) {
+	if r.Op.Right != RightNone && !caller.May(r.Op.Right, r.Provider) {
 		return problem.New(problem.Forbidden, "%s needs the right %q", r.Op.Name, r.Op.Right)
 	}
 	if !r.Op.Global && !g.Auth.Knows(r.Provider) && !g.Exists(r.Provider) {

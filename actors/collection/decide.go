@@ -19,7 +19,7 @@ import (
 type Behavior struct {
 	Limits Limits
 	// LockKey is what lock tokens are made of. Who only reads events back needs none.
-	LockKey []byte
+	LockKey [32]byte
 }
 
 var (

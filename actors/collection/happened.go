@@ -10,6 +10,7 @@ import (
 	"concord/actors/collection/collectionpb"
 	"concord/actors/entity"
 	"concord/actors/lock"
+	"concord/persistence/recordpb"
 )
 
 func encodeHappened(e *Happened) entity.Encoded {
@@ -198,4 +199,16 @@ func timers(before, after lock.State) []entity.Timer {
 		return nil
 	}
 	return []entity.Timer{{Name: "lock", Was: was, Due: due}}
+}
+
+// RefusalOf is the refusal that a parked update met, as JSON, from the record of its end; nil if it tells of none.
+func RefusalOf(rec *recordpb.Record) (json.RawMessage, error) {
+	if !lock.IsEvent(rec.GetType()) {
+		return nil, nil
+	}
+	h, err := decodeHappened(entity.Encoded{Type: rec.GetType(), Payload: rec.GetPayload()})
+	if err != nil {
+		return nil, err
+	}
+	return h.Problem, nil
 }

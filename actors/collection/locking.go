@@ -57,7 +57,7 @@ func (r *Revert) preconditions() *Preconditions { return &r.Preconditions }
 func (b Behavior) ask(s State, m entity.Meta, t rulesOfType) lock.Ask {
 	return lock.Ask{
 		Scope: Scope(m.Entity), By: lock.Party{Principal: m.Principal, Session: m.Session, Kind: m.Kind},
-		Now: m.Time, Settings: t.Lock, Key: b.LockKey, Version: s.Version, Seq: m.Seq,
+		Now: m.Time, Settings: t.Lock, Key: b.LockKey[:], Version: s.Version, Seq: m.Seq,
 	}
 }
 

@@ -239,6 +239,18 @@ func HolderOf(s State) (p Party, ok bool) {
 	return h.party, true
 }
 
+// ContestOf is the open contest, nil without.
+func ContestOf(s State) *ContestView {
+	in := s.look()
+	return in.contestView()
+}
+
+// Idle says that nobody holds the scope, is offered it, or waits for it.
+func Idle(s State) bool {
+	in := s.look()
+	return in.holder == nil && in.offer == nil && len(in.queue) == 0
+}
+
 // Volatile says that the state knows what the log does not: signs of life. An entity with such a state stays in memory.
 func Volatile(s State) bool { return !same(s, Durable(s)) }
 

@@ -2,6 +2,7 @@ package lock
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"concord/actors/problem"
@@ -134,6 +135,17 @@ func Operations(s State) []Operation {
 		}
 	}
 	return all
+}
+
+// Ended is an operation that waits no more; ok is false if it waits, or is not remembered.
+func Ended(s State, id string) (o EndedOperation, ok bool) {
+	n, _ := ParseID(OperationID, id)
+	in := s.look()
+	i := slices.IndexFunc(in.operations, func(o EndedOperation) bool { return o.ID == n })
+	if i < 0 {
+		return EndedOperation{}, false
+	}
+	return in.operations[i], true
 }
 
 func (w *waiter) parked() Operation {

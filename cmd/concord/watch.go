@@ -52,7 +52,7 @@ func (a *app) printEvent(e client.Event) error {
 		return show.Encode(a.out, show.JSONL, e) // a stream: one line each in either format
 	}
 	colour := show.Colour(a.out, a.env)
-	what := changed(client.HistoryItem{Type: e.Type, Changed: e.Data})
+	what := changed(client.HistoryItem{Type: e.Type, Changed: e.Data.Changed})
 	_, err := fmt.Fprintf(a.out, "%s  #%d  %s  %s by %s  %s\n", stamp(e.Time), e.Seq, show.Paint(colour, show.Yellow, tag(e.Version)),
 		e.Type, show.Clean(e.Principal), show.Clean(what))
 	return err

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"strconv"
@@ -177,6 +178,9 @@ func (n *Node) connect() (err error) {
 
 // startCore starts what decides and commits.
 func (n *Node) startCore() (err error) {
+	if n.options.Limits.Actors.LockKey, err = n.lockKey(); err != nil {
+		return err
+	}
 	kinds := actors.Kinds(n.options.Limits.Actors)
 	published := func(k persistence.Kind) bool { return kinds[k].Published }
 	events := n.options.Events
@@ -193,9 +197,12 @@ func (n *Node) startCore() (err error) {
 		return err
 	}
 	n.trimmer = n.newTrimmer()
-	watchers := operations.NewWatchers()
+	watchers, board := operations.NewWatchers(), operations.NewBoard()
+	if err := board.Load(n.store); err != nil {
+		return err
+	}
 	n.comm = persistence.NewCommitter(n.store, persistence.CommitMetrics{Group: n.metrics.Group, Synced: n.metrics.Synced},
-		n.tail.Committed, watchers.Committed, n.trimmer.Committed, func(g []*persistence.Entry) { n.host.Committed(g) })
+		board.Committed, n.tail.Committed, watchers.Committed, n.trimmer.Committed, func(g []*persistence.Entry) { n.host.Committed(g) })
 	world := &entity.World{Store: n.store, Committer: n.comm, Now: n.clock.Now, Started: n.clock.Now(),
 		Panicked: func(id persistence.EntityID, requestID string, cause any, stack []byte) {
 			n.metrics.Panicked()
@@ -210,7 +217,7 @@ func (n *Node) startCore() (err error) {
 		Activated: n.metrics.Activated, Passivated: n.metrics.Passivated, Refused: n.metrics.Refused, Broken: n.options.Fatal,
 	}, runtimeLogger(n.log))
 	n.service = &operations.Service{Host: n.host, Store: n.store, Clock: n.clock, Limits: n.options.Limits,
-		NewID: func() string { return uuid.Must(uuid.NewV7()).String() }, Watchers: watchers, Admin: admin{n},
+		NewID: func() string { return uuid.Must(uuid.NewV7()).String() }, Watchers: watchers, Board: board, Admin: admin{n},
 		Failed: func(requestID string, err error) {
 			n.log.Error().Str("requestId", requestID).Err(err).Msg("a request failed")
 		}}
@@ -219,6 +226,27 @@ func (n *Node) startCore() (err error) {
 	n.watchGauges()
 	n.run()
 	return nil
+}
+
+// The key that lock tokens are made of is the store's: made once, and kept in it, also in its backups.
+const lockKeyName = "secret.locks"
+
+func (n *Node) lockKey() (key [32]byte, err error) {
+	kept, err := n.store.Cursor(lockKeyName)
+	if err == nil && len(kept) == len(key) {
+		return [32]byte(kept), nil
+	}
+	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
+		return key, fmt.Errorf("read the key of the locks: %w", err)
+	}
+	if _, err := rand.Read(key[:]); err != nil {
+		return key, fmt.Errorf("make the key of the locks: %w", err)
+	}
+	// It goes to the log before anything that is granted with it: no token is told that a crash takes the key of.
+	if err := n.store.SetCursor(lockKeyName, key[:]); err != nil {
+		return key, fmt.Errorf("keep the key of the locks: %w", err)
+	}
+	return key, nil
 }
 
 // run starts the goroutines of the node; Stop waits for each.

@@ -122,7 +122,7 @@ func FuzzParse(f *testing.F) {
 		errs = append(errs, err)
 		_, err = parsePartState("", value)
 		errs = append(errs, err)
-		_, err = parseHead(value)
+		_, err = persistence.ParseHead(value)
 		errs = append(errs, err)
 		for _, err := range errs {
 			if err != nil && !errors.Is(err, persistence.ErrCorrupt) {

@@ -54,18 +54,10 @@ func (r *reader) get(key []byte, use func([]byte) error) error {
 // Head is the newest state of the entity.
 func (r *reader) Head(e persistence.EntityID) (h persistence.Head, err error) {
 	err = r.get(r.keys(e).head(), func(b []byte) (err error) {
-		h, err = parseHead(b)
+		h, err = persistence.ParseHead(b)
 		return err
 	})
 	return h, err
-}
-
-func parseHead(b []byte) (persistence.Head, error) {
-	var h recordpb.Head
-	if err := proto.Unmarshal(b, &h); err != nil {
-		return persistence.Head{}, fmt.Errorf("%w: head: %w", persistence.ErrCorrupt, err)
-	}
-	return persistence.HeadOf(&h), nil
 }
 
 // Part is the newest state of a part.

@@ -129,7 +129,7 @@ func (r *reader) openDirectory(k persistence.Kind, provider, after string) (*dir
 // next returns the least entity and moves its line on.
 func (d *directory) next() (persistence.Listed, error) {
 	line := &d.lines[0]
-	head, err := parseHead(line.it.Value())
+	head, err := persistence.ParseHead(line.it.Value())
 	listed := persistence.Listed{ID: line.id, Head: head}
 	if err != nil {
 		return listed, err

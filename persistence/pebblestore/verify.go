@@ -319,7 +319,7 @@ func (v *verifier) heads() error {
 			return err
 		}
 		heads[e] = true
-		head, err := parseHead(value)
+		head, err := persistence.ParseHead(value)
 		c := v.chains[e]
 		switch {
 		case err != nil:

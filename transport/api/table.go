@@ -35,7 +35,10 @@ var (
 // they know from here; transport/operations has the code behind each line. The table is the caller's own.
 func Table() []*transport.Operation {
 	table := append(collectionTable(), historyTable()...)
-	return append(append(append(table, documentTable()...), uploadTable()...), adminTable()...)
+	for _, more := range [][]*transport.Operation{documentTable(), lockTable(), uploadTable(), adminTable()} {
+		table = append(table, more...)
+	}
+	return table
 }
 
 func collectionTable() []*transport.Operation {

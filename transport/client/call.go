@@ -147,7 +147,7 @@ func (c *Client) introduce(k *call) {
 	if c.options.Token != "" {
 		k.header[transport.HeaderAuthorization] = []string{"Bearer " + c.options.Token}
 	}
-	if _, set := k.header[transport.HeaderIdempotencyKey]; !set && k.op.Writes {
+	if _, set := k.header[transport.HeaderIdempotencyKey]; !set && (k.op.Writes || k.op.Keyed) {
 		k.header[transport.HeaderIdempotencyKey] = []string{uuid.Must(uuid.NewV7()).String()}
 	}
 }

@@ -60,7 +60,7 @@ func (c *Client) Do(ctx context.Context, operation, id string, body any, options
 // repeatable says that the operation may be sent again although an attempt may have taken effect. Writes have a key,
 // reads change nothing, and parts of an upload are recognised; what an operator orders is not ordered twice.
 func (k *call) repeatable() bool {
-	return k.op.Writes || k.op.Method == "GET" || k.op.Right != transport.RightAdmin
+	return k.op.Writes || k.op.Keyed || k.op.Method == "GET" || k.op.Right != transport.RightAdmin
 }
 
 // attempt sends the request once. It tells the service how long it waits, so that the service need not do what nobody

@@ -36,6 +36,12 @@ func (x *exchange) open() error {
 	if r.Op.HasID {
 		r.ID = x.in.PathValue("id")
 	}
+	if scope := x.in.PathValue("scope"); scope != "" {
+		var err error
+		if r.Provider, r.ID, err = transport.ParseScope(scope); err != nil {
+			return err
+		}
+	}
 	if r.Op.Inner != "" {
 		r.Inner = strings.ReplaceAll(x.in.PathValue(r.Op.Inner), slashMask, "/")
 	}

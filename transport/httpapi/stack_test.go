@@ -106,9 +106,9 @@ func newStack(t testing.TB, configure ...func(*stack)) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	watchers := operations.NewWatchers()
+	watchers, board := operations.NewWatchers(), operations.NewBoard()
 	committer := persistence.NewCommitter(s.store, persistence.CommitMetrics{},
-		func(group []*persistence.Entry) { s.host.Committed(group) }, watchers.Committed)
+		func(group []*persistence.Entry) { s.host.Committed(group) }, board.Committed, watchers.Committed)
 	world := &entity.World{Store: s.store, Committer: committer, Now: s.clock.Now,
 		Panicked: func(id persistence.EntityID, _ string, cause any, stack []byte) {
 			t.Errorf("%v panicked: %v\n%s", id, cause, stack)
@@ -119,7 +119,7 @@ func newStack(t testing.TB, configure ...func(*stack)) *stack {
 		slog.New(slog.DiscardHandler))
 	var ids, requests atomic.Int64
 	service := &operations.Service{Host: s.host, Store: s.store, Clock: s.clock, Limits: operations.DefaultLimits,
-		NewID: func() string { return fmt.Sprintf("id-%d", ids.Add(1)) }, Watchers: watchers, Admin: operator{},
+		NewID: func() string { return fmt.Sprintf("id-%d", ids.Add(1)) }, Watchers: watchers, Board: board, Admin: operator{},
 		Failed: func(string, error) {}}
 	s.table = service.Table()
 	s.gate = transport.Gate{Auth: transport.AuthOff{}, Now: s.clock.Now, Limits: transport.DefaultLimits,

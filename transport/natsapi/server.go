@@ -295,7 +295,9 @@ func (c *call) answer(reply *transport.Reply, err error) {
 		msg.Header = errorHeader(p, c.request.RequestID)
 		msg.Data = transport.RenderProblem(p, c.request.RequestID)
 	} else {
-		msg.Data = reply.Body
+		if msg.Data = reply.Body; len(msg.Data) == 0 {
+			msg.Data = []byte("{}") // every answer is JSON
+		}
 	}
 	err = c.server.nc.PublishMsg(msg)
 	if errors.Is(err, nats.ErrMaxPayload) {

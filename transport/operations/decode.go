@@ -110,6 +110,7 @@ func (e *envelope) number(name string) (*uint64, error) {
 type common struct {
 	base           *uint64
 	policy, reason string
+	queue          bool // wait for its turn if the scope is locked
 }
 
 var commonNames = []string{"baseVersion", "policy", "onLocked", "reason"}
@@ -134,8 +135,32 @@ func (e *envelope) common() (c common, err error) {
 	if onLocked != "" && onLocked != "queue" {
 		return c, problem.At(e.at("onLocked"), `must be "queue"`)
 	}
+	c.queue = onLocked == "queue"
 	c.reason, err = e.str("reason", reasonMaxBytes)
 	return c, err
+}
+
+// under reads how a write stands to the lock. queue is what its body says.
+func under(r *transport.Request, queue bool) (u collection.Under, err error) {
+	u = collection.Under{Token: r.Header.LockToken, Park: queue}
+	for _, preference := range strings.FieldsFunc(r.Header.Prefer, func(c rune) bool { return c == ',' }) {
+		if strings.EqualFold(strings.TrimSpace(preference), "respond-async") { // RFC 7240 section 4.1
+			u.Park = true
+		}
+	}
+	switch r.Header.LockRelease {
+	case "", "false":
+	case "true":
+		if u.Release = true; u.Token == "" {
+			return u, problem.At("header "+transport.HeaderLockToken, "only the holder can release the lock: name its token")
+		}
+	default:
+		return u, problem.At("header "+transport.HeaderLockRelease, "must be true or false")
+	}
+	if u.Park && u.Token != "" {
+		return u, problem.At("header "+transport.HeaderLockToken, "a write under a lock does not wait for it: leave out one of the two")
+	}
+	return u, nil
 }
 
 // preconditions reads the headers and the base.

@@ -58,7 +58,7 @@ func (s *Service) documentPut(_ context.Context, r *transport.Request, done repl
 		done(nil, err)
 		return
 	}
-	s.write(r, collectionID(r), w, reason, done)
+	s.change(r, w, &w.Under, reason, done)
 }
 
 func decodeDocumentPut(e *envelope, r *transport.Request) (*collection.Write, string, error) {
@@ -73,7 +73,7 @@ func decodeDocumentPut(e *envelope, r *transport.Request) (*collection.Write, st
 	if err := e.changeValue(&ch); err != nil {
 		return nil, "", err
 	}
-	w := &collection.Write{Policy: c.policy, Single: true}
+	w := &collection.Write{Policy: c.policy, Single: true, Under: collection.Under{Park: c.queue}}
 	w.Base = c.base
 	if err := partPreconditions(r, &ch); err != nil {
 		return nil, "", err
@@ -118,5 +118,5 @@ func (s *Service) documentDelete(_ context.Context, r *transport.Request, done r
 	}
 	w := &collection.Write{Changes: []collection.Change{ch}}
 	w.Base = base
-	s.write(r, collectionID(r), w, reason, done)
+	s.change(r, w, &w.Under, reason, done)
 }

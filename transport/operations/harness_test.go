@@ -47,9 +47,12 @@ func start(t testing.TB, fs vfs.FS) *bench {
 	}
 	clock.Set(newest)
 	b := &bench{t: t, clock: clock, store: store}
-	watchers := NewWatchers()
+	watchers, board := NewWatchers(), NewBoard()
+	if err := board.Load(store); err != nil {
+		t.Fatal(err)
+	}
 	var h *host.Host
-	c := persistence.NewCommitter(store, persistence.CommitMetrics{}, watchers.Committed,
+	c := persistence.NewCommitter(store, persistence.CommitMetrics{}, board.Committed, watchers.Committed,
 		func(g []*persistence.Entry) { h.Committed(g) })
 	world := &entity.World{Store: store, Committer: c, Now: clock.Now,
 		Panicked: func(id persistence.EntityID, _ string, cause any, stack []byte) {
@@ -61,7 +64,7 @@ func start(t testing.TB, fs vfs.FS) *bench {
 		Broken: func(err error) { t.Error(err) },
 	}, slog.New(slog.DiscardHandler))
 	ids := 0
-	b.service = &Service{Host: h, Store: store, Clock: clock, Limits: DefaultLimits, Watchers: watchers,
+	b.service = &Service{Host: h, Store: store, Clock: clock, Limits: DefaultLimits, Watchers: watchers, Board: board,
 		NewID: func() string { ids++; return fmt.Sprintf("id%d", ids) }}
 	b.table = make(map[string]*transport.Operation)
 	for _, op := range b.service.Table() {

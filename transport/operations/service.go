@@ -28,6 +28,7 @@ type Service struct {
 	Limits   Limits
 	NewID    func() string // of uploads and jobs
 	Watchers *Watchers
+	Board    *Board
 	Admin    Admin
 	Failed   func(requestID string, err error) // logs what the caller is not told
 
@@ -65,7 +66,8 @@ type reply = func(*transport.Reply, error)
 func (s *Service) write(r *transport.Request, id persistence.EntityID, command any, reason string, done reply) {
 	env := &entity.Envelope{
 		Entity: id, Command: command, Deadline: r.Deadline, DryRun: r.Param("dryRun") == "true",
-		Meta: entity.Meta{Principal: r.Caller.Principal, Session: r.Header.Session, RequestID: r.RequestID, Reason: reason},
+		Meta: entity.Meta{Principal: r.Caller.Principal, Kind: r.Caller.Kind, Session: r.Header.Session,
+			RequestID: r.RequestID, Reason: reason},
 		Reply: func(a entity.Answer, err error) {
 			if err != nil {
 				done(nil, err)
@@ -91,8 +93,12 @@ func digest(r *transport.Request) []byte {
 		h.Write(n[:])
 		h.Write(b)
 	}
-	for _, text := range []string{r.Op.Name, r.Provider, r.ID, r.Inner, r.Header.IfMatch, r.Header.IfNoneMatch,
-		mediaType(r), r.Header.LockToken, r.Header.LockRelease} {
+	texts := []string{r.Op.Name, r.Provider, r.ID, r.Inner, r.Header.IfMatch, r.Header.IfNoneMatch,
+		mediaType(r), r.Header.LockToken, r.Header.LockRelease}
+	if !r.Op.Writes {
+		texts = append(texts, r.Header.Session) // what a lock is granted to
+	}
+	for _, text := range texts {
 		field([]byte(text))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Params)) {

@@ -17,7 +17,21 @@ func (s *Service) collectionPut(_ context.Context, r *transport.Request, done re
 		done(nil, err)
 		return
 	}
-	s.write(r, collectionID(r), w, reason, done)
+	s.change(r, w, &w.Under, reason, done)
+}
+
+// change sends a change of content, once it is known how it stands to the lock. What would wait in the store must have
+// room there.
+func (s *Service) change(r *transport.Request, c collection.Command, u *collection.Under, reason string, done reply) {
+	var err error
+	if *u, err = under(r, u.Park); err == nil && u.Park {
+		err = s.Board.Room(r.Provider, len(r.Body))
+	}
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	s.write(r, collectionID(r), c, reason, done)
 }
 
 func decodePut(r *transport.Request) (*collection.Write, string, error) {
@@ -32,7 +46,7 @@ func decodePut(r *transport.Request) (*collection.Write, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	w := &collection.Write{Create: true, Policy: c.policy}
+	w := &collection.Write{Create: true, Policy: c.policy, Under: collection.Under{Park: c.queue}}
 	if w.Preconditions, err = preconditions(r, c.base); err != nil {
 		return nil, "", err
 	}
@@ -72,7 +86,7 @@ func (s *Service) collectionPatch(_ context.Context, r *transport.Request, done 
 		done(nil, err)
 		return
 	}
-	s.write(r, collectionID(r), w, reason, done)
+	s.change(r, w, &w.Under, reason, done)
 }
 
 func decodePatch(r *transport.Request) (w *collection.Write, reason string, err error) {
@@ -203,7 +217,7 @@ func decodeChanges(body []byte) (*collection.Write, string, error) {
 	if len(elements) > changesMax {
 		return nil, "", problem.New(problem.TooLarge, "%d changes: the limit is %d", len(elements), changesMax)
 	}
-	w := &collection.Write{Policy: c.policy, Changes: make([]collection.Change, len(elements))}
+	w := &collection.Write{Policy: c.policy, Under: collection.Under{Park: c.queue}, Changes: make([]collection.Change, len(elements))}
 	w.Base = c.base
 	for i, element := range elements {
 		path := "/changes" + indexPath(i)
@@ -313,7 +327,8 @@ func (s *Service) collectionDelete(_ context.Context, r *transport.Request, done
 		done(nil, err)
 		return
 	}
-	s.write(r, collectionID(r), &collection.Delete{Preconditions: p}, reason, done)
+	d := &collection.Delete{Preconditions: p}
+	s.change(r, d, &d.Under, reason, done)
 }
 
 // deleteParams are the inputs of a deletion, which has no body.
@@ -361,5 +376,6 @@ func (s *Service) collectionRevert(_ context.Context, r *transport.Request, done
 		done(nil, err)
 		return
 	}
-	s.write(r, collectionID(r), &collection.Revert{Preconditions: p, To: *to}, reason, done)
+	back := &collection.Revert{Preconditions: p, To: *to}
+	s.change(r, back, &back.Under, reason, done)
 }

@@ -18,6 +18,12 @@ var examples = map[string]map[string]string{
 	"collection.revert": {transport.MediaJSON: `{"to": 1, "reason": "sent to the wrong Bob"}`},
 	"document.put":      {transport.MediaJSON: `{"value": {"to": "Dora"}, "policy": "merge"}`},
 	"upload.append":     {transport.MediaJSON: `{"offset": 0, "data": "aWQKMQo="}`},
+	"lock.acquire":      {transport.MediaJSON: `{"ttl": 60, "wait": true}`},
+	"lock.renew":        {transport.MediaJSON: `{"ttl": 120}`},
+	"lock.break":        {transport.MediaJSON: `{"reason": "the holder has left for today"}`},
+	"lock.contest":      {transport.MediaJSON: `{"note": "the index needs its nightly update", "acquire": true}`},
+	"lock.deny":         {transport.MediaJSON: `{"reason": "ten more minutes, please"}`},
+	"lock.accept":       {transport.MediaJSON: `{}`},
 	"admin.backup":      {transport.MediaJSON: `{"name": "monday"}`},
 }
 

@@ -19,7 +19,7 @@ type scope struct {
 var (
 	everywhere  = scope{"all", func(*transport.Operation) bool { return true }}
 	changing    = scope{"changes", changes}
-	writing     = scope{"writes", func(op *transport.Operation) bool { return op.Writes }}
+	writing     = scope{"writes", func(op *transport.Operation) bool { return op.Writes || op.Keyed }}
 	conditional = scope{"writes", func(op *transport.Operation) bool { return op.Writes && op.HasID }}
 	trying      = scope{"writes", dryRuns}
 	streaming   = scope{"streams", func(op *transport.Operation) bool { return op.Stream != nil }}

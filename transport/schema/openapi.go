@@ -90,10 +90,14 @@ func parameters(op *transport.Operation) []*huma.Param {
 	inPath := func(name, doc string, schema *huma.Schema) {
 		list = append(list, &huma.Param{Name: name, In: "path", Required: true, Description: doc, Schema: schema})
 	}
-	if !op.Global {
+	scoped := strings.Contains(op.Path, "{scope}")
+	if scoped {
+		inPath("scope", "What the lock is on: collection:<provider>:<id>, or collection:<id> of the default provider", scopeSchema())
+	}
+	if !op.Global && !scoped {
 		inPath("provider", "Tenant", idSchema())
 	}
-	if op.HasID {
+	if op.HasID && !scoped {
 		inPath("id", "Id of the "+noun(op), idSchema())
 	}
 	if op.Inner != "" {

@@ -149,6 +149,11 @@ func noun(op *transport.Operation) string {
 // idSchema is the schema of an id in a path or a subject.
 func idSchema() *huma.Schema { return &huma.Schema{Type: huma.TypeString, Pattern: idPattern} }
 
+// scopeSchema is the schema of what a lock is on.
+func scopeSchema() *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Examples: []any{"collection:main:letters"}}
+}
+
 // innerSchema is the schema of an id below an entity.
 func innerSchema() *huma.Schema {
 	least, most := 1, documentMaxRunes

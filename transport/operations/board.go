@@ -1,0 +1,209 @@
+package operations
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+
+	"concord/actors/collection"
+	"concord/actors/lock"
+	"concord/actors/problem"
+	"concord/persistence"
+	"concord/transport/api"
+)
+
+// parkedMaxBytes bounds the updates of a provider that wait in the store for their turn.
+const parkedMaxBytes = 64 << 20
+
+// Board knows which collections are not free, who holds them and what waits there: what lock.list and the prompts are
+// made of. It follows the log, and is read from the index of timers at the start; renewals are not on it. It grows with
+// the locks, not with the collections. It is safe for concurrent use.
+type Board struct {
+	mu       sync.Mutex
+	locks    map[persistence.EntityID]lock.State
+	of       map[string]map[persistence.EntityID]bool // by the principal that holds it
+	parked   map[string]uint64                        // bytes, by provider
+	watchers map[string]map[chan struct{}]bool        // by principal
+	streams  int
+}
+
+// NewBoard makes an empty board.
+func NewBoard() *Board {
+	return &Board{locks: make(map[persistence.EntityID]lock.State), of: make(map[string]map[persistence.EntityID]bool),
+		parked: make(map[string]uint64), watchers: make(map[string]map[chan struct{}]bool)}
+}
+
+// Load reads what is not free: each such collection has a timer.
+func (b *Board) Load(s persistence.Store) error {
+	for p := range s.Partitions() {
+		for timer, err := range s.Timers(persistence.Partition(p)) {
+			if err != nil {
+				return fmt.Errorf("look for locks in partition %d: %w", p, err)
+			}
+			if timer.Entity.Kind != persistence.KindCollection {
+				continue
+			}
+			head, err := s.Head(timer.Entity)
+			if err != nil {
+				return fmt.Errorf("look for the lock of %v: %w", timer.Entity, err)
+			}
+			if err := b.set(timer.Entity, head); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Committed is the committer's observer.
+func (b *Board) Committed(group []*persistence.Entry) {
+	for _, e := range group {
+		if e.Entity.Kind != persistence.KindCollection {
+			continue
+		}
+		for i := len(e.Records) - 1; i >= 0; i-- {
+			if !lock.IsEvent(e.Records[i].Record.GetType()) {
+				continue
+			}
+			head, err := persistence.ParseHead(e.Records[len(e.Records)-1].Beside.Head)
+			if err == nil {
+				err = b.set(e.Entity, head)
+			}
+			if err != nil {
+				panic(fmt.Sprintf("operations: the head of %v that was just made cannot be read: %v", e.Entity, err))
+			}
+			break
+		}
+	}
+}
+
+func (b *Board) set(id persistence.EntityID, head persistence.Head) error {
+	state, err := collection.Behavior{}.DecodeState(head.State)
+	if err != nil {
+		return fmt.Errorf("lock of %v: %w", id, err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	before, after := b.locks[id], state.Lock
+	b.parked[id.Provider] += waiting(after) - waiting(before)
+	if b.parked[id.Provider] == 0 {
+		delete(b.parked, id.Provider)
+	}
+	was, held := lock.HolderOf(before)
+	is, holds := lock.HolderOf(after)
+	if held && !(holds && is.Principal == was.Principal) {
+		if delete(b.of[was.Principal], id); len(b.of[was.Principal]) == 0 {
+			delete(b.of, was.Principal)
+		}
+	}
+	if holds {
+		if b.of[is.Principal] == nil {
+			b.of[is.Principal] = make(map[persistence.EntityID]bool)
+		}
+		b.of[is.Principal][id] = true
+	}
+	if lock.Idle(after) {
+		delete(b.locks, id)
+	} else {
+		b.locks[id] = after
+	}
+	b.wake(was.Principal)
+	if is.Principal != was.Principal {
+		b.wake(is.Principal)
+	}
+	return nil
+}
+
+// waiting is how many bytes wait for their turn.
+func waiting(s lock.State) (bytes uint64) {
+	for _, op := range lock.Operations(s) {
+		bytes += op.Bytes
+	}
+	return bytes
+}
+
+func (b *Board) wake(principal string) {
+	for c := range b.watchers[principal] {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// Room refuses an update that would wait, if too much does already.
+func (b *Board) Room(provider string, bytes int) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.parked[provider]+uint64(bytes) > parkedMaxBytes {
+		return problem.New(problem.QueueFull, "the updates of this provider that wait for a lock fill %d bytes already", parkedMaxBytes).
+			With("limit", parkedMaxBytes)
+	}
+	return nil
+}
+
+// Locked are the collections of the provider that are not free, in order of their ids, those after one only.
+func (b *Board) Locked(provider, after string, most int) (ids []persistence.EntityID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id := range b.locks {
+		if id.Provider == provider && id.ID > after {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, c persistence.EntityID) int { return cmp.Compare(a.ID, c.ID) })
+	return ids[:min(len(ids), most)]
+}
+
+// Count is how many collections are not free.
+func (b *Board) Count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.locks)
+}
+
+// promptsMax is how many prompts one answer names, the oldest.
+const promptsMax = 1000
+
+// Prompts are the open contests of the locks that the principal holds, the oldest first.
+func (b *Board) Prompts(principal string) []api.Prompt {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	prompts := []api.Prompt{}
+	for id := range b.of[principal] {
+		c := lock.ContestOf(b.locks[id])
+		if c == nil {
+			continue
+		}
+		holder, _ := lock.HolderOf(b.locks[id])
+		prompts = append(prompts, api.Prompt{Provider: id.Provider, ID: id.ID, Session: holder.Session, Contest: *c})
+	}
+	slices.SortFunc(prompts, func(p, q api.Prompt) int {
+		return cmp.Or(p.Contest.OpenedAt.Compare(q.Contest.OpenedAt), cmp.Compare(p.Provider, q.Provider), cmp.Compare(p.ID, q.ID))
+	})
+	return prompts[:min(len(prompts), promptsMax)]
+}
+
+// Watch returns a channel that gets a value when the locks of the principal may have changed; call leave at the end.
+func (b *Board) Watch(principal string) (woken <-chan struct{}, leave func(), err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.streams >= watchersMax {
+		return nil, nil, problem.New(problem.Overloaded, "%d streams are open", watchersMax)
+	}
+	b.streams++
+	c := make(chan struct{}, 1)
+	if b.watchers[principal] == nil {
+		b.watchers[principal] = make(map[chan struct{}]bool)
+	}
+	b.watchers[principal][c] = true
+	return c, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.streams--
+		if delete(b.watchers[principal], c); len(b.watchers[principal]) == 0 {
+			delete(b.watchers, principal)
+		}
+	}, nil
+}
