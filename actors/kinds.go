@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"concord/actors/collection"
+	"concord/actors/collectiontype"
 	"concord/actors/entity"
 	"concord/actors/provider"
 	"concord/actors/upload"
@@ -30,10 +31,11 @@ type Kind struct {
 type Limits struct {
 	Collection collection.Limits
 	Upload     upload.Limits
+	Type       collectiontype.Limits
 }
 
 // DefaultLimits are the limits of the semantics.
-var DefaultLimits = Limits{Collection: collection.DefaultLimits, Upload: upload.DefaultLimits}
+var DefaultLimits = Limits{Collection: collection.DefaultLimits, Upload: upload.DefaultLimits, Type: collectiontype.DefaultLimits}
 
 // Kinds are all kinds of entities, under the limits.
 func Kinds(l Limits) map[persistence.Kind]Kind {
@@ -41,6 +43,7 @@ func Kinds(l Limits) map[persistence.Kind]Kind {
 		define(collection.Behavior{Limits: l.Collection}, true),
 		define(provider.Behavior{}, false),
 		define(upload.Behavior{Limits: l.Upload}, false),
+		define(collectiontype.Behavior{Limits: l.Type}, true),
 	}
 	kinds := make(map[persistence.Kind]Kind, len(list))
 	for _, k := range list {
