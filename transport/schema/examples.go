@@ -17,8 +17,10 @@ var examples = map[string]map[string]string{
 		transport.MediaMergePatch: `{"metadata": {"place": "Rome"}, "documents": {"letter-3": null}}`},
 	"collection.revert": {transport.MediaJSON: `{"to": 1, "reason": "sent to the wrong Bob"}`},
 	"document.put":      {transport.MediaJSON: `{"value": {"to": "Dora"}, "policy": "merge"}`},
-	"upload.append":     {transport.MediaJSON: `{"offset": 0, "data": "aWQKMQo="}`},
-	"admin.backup":      {transport.MediaJSON: `{"name": "monday"}`},
+	"type.put": {transport.MediaJSON: `{"lock": {"mode": "explicit", "ttl": 90.5, "contest": {"deadline": 30, "onTimeout": "release"},` +
+		` "lockedStatus": 423}, "requireVersion": true}`},
+	"upload.append": {transport.MediaJSON: `{"offset": 0, "data": "aWQKMQo="}`},
+	"admin.backup":  {transport.MediaJSON: `{"name": "monday"}`},
 }
 
 // Example is a request body of the operation in the media type; ok is false if there is none.
