@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"concord/actors/collection"
+	"concord/actors/collectiontype"
 	"concord/actors/entity"
 	"concord/actors/provider"
 	"concord/actors/upload"
@@ -30,18 +31,20 @@ type Kind struct {
 type Limits struct {
 	Collection collection.Limits
 	Upload     upload.Limits
-	LockKey    [32]byte // what lock tokens are made of; who only reads a store needs none
+	Type       collectiontype.Limits
 }
 
 // DefaultLimits are the limits of the semantics.
-var DefaultLimits = Limits{Collection: collection.DefaultLimits, Upload: upload.DefaultLimits}
+var DefaultLimits = Limits{Collection: collection.DefaultLimits, Upload: upload.DefaultLimits, Type: collectiontype.DefaultLimits}
 
-// Kinds are all kinds of entities, under the limits.
-func Kinds(l Limits) map[persistence.Kind]Kind {
+// Kinds are all kinds of entities, under the limits. Lock tokens are made of lockKey; who only reads a store back needs
+// none.
+func Kinds(l Limits, lockKey [32]byte) map[persistence.Kind]Kind {
 	list := []Kind{
-		define(collection.Behavior{Limits: l.Collection, LockKey: l.LockKey}, true),
+		define(collection.Behavior{Limits: l.Collection, LockKey: lockKey}, true),
 		define(provider.Behavior{}, false),
 		define(upload.Behavior{Limits: l.Upload}, false),
+		define(collectiontype.Behavior{Limits: l.Type}, true),
 	}
 	kinds := make(map[persistence.Kind]Kind, len(list))
 	for _, k := range list {
@@ -68,7 +71,7 @@ func define[S, C, E any](b entity.Behavior[S, C, E], published bool) Kind {
 // Fold makes what stands beside a record from the head before it, whatever its kind: what verification and rebuild of a
 // store need to know of the kinds.
 func Fold(l Limits) func(head persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
-	kinds := Kinds(l)
+	kinds := Kinds(l, [32]byte{})
 	return func(head persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
 		kind, ok := kinds[persistence.Kind(rec.GetKind())]
 		if !ok {

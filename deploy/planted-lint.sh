@@ -18,9 +18,10 @@ plant persistence github.com/nats-io/nats.go nats-has-its-doors
 plant transport github.com/prometheus/client_golang/prometheus prometheus-has-one-door
 plant transport/client concord/transport/operations client-is-light
 plant transport/api concord/actors/host client-is-light
-plant actors/collection os kinds-are-pure
+plant actors/rules os kinds-are-pure
 plant actors/provider concord/actors/upload kinds-do-not-import-each-other-provider
 plant actors/upload concord/actors/collection kinds-do-not-import-each-other-upload
+plant actors/collectiontype concord/actors/provider kinds-do-not-import-each-other-collectiontype
 out=$(cd "$copy" && "$lint" run --enable-only depguard --max-same-issues 0 --max-issues-per-linter 0 2>&1 || true)
 failed=0
 for w in "${wanted[@]}"; do

@@ -20,6 +20,7 @@ const (
 	KindCollection Kind = 1
 	KindProvider   Kind = 2
 	KindUpload     Kind = 3
+	KindType       Kind = 4
 )
 
 // String is the name of the kind in event ids, subjects and metrics.
@@ -31,6 +32,8 @@ func (k Kind) String() string {
 		return "upload"
 	case KindProvider:
 		return "provider"
+	case KindType:
+		return "type"
 	default:
 		return fmt.Sprintf("kind-%d", uint8(k))
 	}

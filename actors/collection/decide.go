@@ -12,6 +12,7 @@ import (
 	"concord/actors/jsonvalue"
 	"concord/actors/lock"
 	"concord/actors/problem"
+	"concord/actors/rules"
 	"concord/persistence"
 )
 
@@ -137,7 +138,7 @@ func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) ([]E
 }
 
 // change decides on a change of content that the lock has let in: one event, or none.
-func (b Behavior) change(s State, c content, f entity.Facts, t rulesOfType) ([]Event, error) {
+func (b Behavior) change(s State, c content, f entity.Facts, t rules.Type) ([]Event, error) {
 	if t.RequireVersion && s.Live() && !named(c) {
 		return nil, problem.New(problem.PreconditionRequired,
 			"this type of collection wants to know which version a change is based on: If-Match, or baseVersion")

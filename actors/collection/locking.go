@@ -9,6 +9,7 @@ import (
 	"concord/actors/entity"
 	"concord/actors/lock"
 	"concord/actors/problem"
+	"concord/actors/rules"
 	"concord/persistence"
 )
 
@@ -54,7 +55,7 @@ func (d *Delete) preconditions() *Preconditions { return &d.Preconditions }
 func (r *Revert) preconditions() *Preconditions { return &r.Preconditions }
 
 // ask is what the lock machine needs to know beside its state.
-func (b Behavior) ask(s State, m entity.Meta, t rulesOfType) lock.Ask {
+func (b Behavior) ask(s State, m entity.Meta, t rules.Type) lock.Ask {
 	return lock.Ask{
 		Scope: Scope(m.Entity), By: lock.Party{Principal: m.Principal, Session: m.Session, Kind: m.Kind},
 		Now: m.Time, Settings: t.Lock, Key: b.LockKey[:], Version: s.Version, Seq: m.Seq,
@@ -210,7 +211,7 @@ func (b Behavior) advance(s State, f entity.Facts, m entity.Meta) ([]Event, erro
 }
 
 // run decides on a parked update as if it came now. A refusal is its outcome.
-func (b Behavior) run(s State, op lock.Operation, f entity.Facts, t rulesOfType) (
+func (b Behavior) run(s State, op lock.Operation, f entity.Facts, t rules.Type) (
 	events []Event, version uint64, failure *problem.Problem, err error,
 ) {
 	c, origin, err := parked(op, f)

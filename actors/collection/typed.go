@@ -2,17 +2,12 @@ package collection
 
 import (
 	"concord/actors/entity"
-	"concord/actors/lock"
+	"concord/actors/problem"
+	"concord/actors/rules"
 	"concord/persistence"
 )
 
-// rulesOfType is what a collection's type sets.
-type rulesOfType struct {
-	Lock           lock.Settings
-	RequireVersion bool
-}
-
-// typeID is the type that the command is judged by: the collection's own, or that of a collection it makes.
+// typeID is the type that the command is judged by: the collection's own, or that of a collection it makes; nil without.
 func typeID(s State, c Command) *persistence.EntityID {
 	name := s.Type
 	if w, ok := c.(*Write); ok && !s.Live() {
@@ -21,10 +16,20 @@ func typeID(s State, c Command) *persistence.EntityID {
 	if name == "" {
 		return nil
 	}
-	return &persistence.EntityID{Kind: 0, ID: name}
+	return &persistence.EntityID{Kind: persistence.KindType, ID: name}
 }
 
-// typeOf reads it from the facts. A type that is gone, or was never there, sets nothing.
-func typeOf(s State, c Command, f entity.Facts) (rulesOfType, error) {
-	return rulesOfType{Lock: lock.DefaultSettings}, nil
+// typeOf reads it from the facts. One that is gone, or was never there, sets nothing; one that this version cannot read
+// may set anything, so that nothing can be decided by it.
+func typeOf(s State, c Command, f entity.Facts) (rules.Type, error) {
+	id := typeID(s, c)
+	if id == nil {
+		return rules.None, nil
+	}
+	state, _ := f.Of(*id)
+	t, err := rules.Decode(state)
+	if err != nil {
+		return rules.None, problem.New(problem.Unavailable, "the type %q cannot be read by this version of the service", id.ID)
+	}
+	return t, nil
 }

@@ -99,7 +99,7 @@ func mustJSON(v any) []byte {
 	return b
 }
 
-var kinds = actors.Kinds(actors.DefaultLimits)
+var kinds = actors.Kinds(actors.DefaultLimits, [32]byte{})
 
 func activate(id persistence.EntityID, w *entity.World) (entity.Live, error) {
 	if id.Kind == kindToy {

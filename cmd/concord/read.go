@@ -131,11 +131,16 @@ func (a *app) getDocument(cmd *cobra.Command, c *client.Client, id string, in ge
 	if err != nil {
 		return err
 	}
-	text := string(d.Value)
+	return a.value(d.Value)
+}
+
+// value prints a JSON value in the bytes that it has; a person sees it indented.
+func (a *app) value(value json.RawMessage) error {
+	text := string(value)
 	if show.Terminal(a.out) {
-		text = show.Indented(d.Value, "")
+		text = show.Indented(value, "")
 	}
-	_, err = fmt.Fprintln(a.out, text)
+	_, err := fmt.Fprintln(a.out, text)
 	return err
 }
 

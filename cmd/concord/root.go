@@ -84,6 +84,7 @@ func (a *app) groups() []commandGroup {
 		{"Server:", []*cobra.Command{a.serve()}},
 		{"Collections and documents:", []*cobra.Command{a.put(), a.patch(), a.get(), a.remove(), a.list(), a.watch()}},
 		{"History:", []*cobra.Command{a.history(), a.diff(), a.blame(), a.revert()}},
+		{"Rules for collections:", []*cobra.Command{a.types()}},
 		{"Many records:", []*cobra.Command{a.importCommand(), a.export(), a.sample()}},
 		{"Operation:", []*cobra.Command{a.doctor(), a.config(), a.backup(), a.restore(), a.store(), a.bench()}},
 	}

@@ -31,10 +31,18 @@ type writeFlags struct {
 }
 
 func (w *writeFlags) add(cmd *cobra.Command) {
+	cmd.Flags().Uint64Var(&w.base, "base", 0, "version that the change is based on: refused if what it touches has changed since")
+	w.addReason(cmd)
+	w.addConditions(cmd)
+}
+
+func (w *writeFlags) addReason(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&w.reason, "reason", "", "why; kept in the history")
+}
+
+func (w *writeFlags) addConditions(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.Uint64Var(&w.base, "base", 0, "version that the change is based on: refused if what it touches has changed since")
 	f.StringVar(&w.ifMatch, "if-match", "", "refuse unless this is the newest version, such as v7")
-	f.StringVar(&w.reason, "reason", "", "why; kept in the history")
 	f.BoolVar(&w.dryRun, "dry-run", false, "have it decided and answered, but store nothing")
 	f.StringVar(&w.key, "idempotency-key", "", "name of the change: the same change under it is made once")
 }

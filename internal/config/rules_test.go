@@ -34,6 +34,7 @@ func TestRules(t *testing.T) {
 		"both raised":           {args: []string{"--set", "limits.document=2MiB", "--set", "limits.request=3MiB"}},
 		"document over version": {args: []string{"--set", "limits.version.bytes=256KiB"}, want: "limits.document = 512KiB (default) does not fit into limits.version.bytes"},
 		"metadata over request": {args: []string{"--set", "limits.metadata=2MiB"}, want: "limits.metadata"},
+		"type over request":     {args: []string{"--set", "limits.type=1MiB"}, want: "limits.type = 1MiB (flag --set) does not fit into limits.request"},
 		"page over request":     {args: []string{"--set", "limits.page.bytes=2MiB"}, want: "limits.page.bytes"},
 		"chunk as base64":       {args: []string{"--set", "limits.upload.chunk=800KiB"}, want: "limits.upload.chunk = 800KiB (flag --set), as base64, does not fit into limits.request"},
 		"default over page":     {args: []string{"--set", "limits.page.items=50"}, want: "limits.page.default = 100 (default) does not fit into limits.page.items = 50"},

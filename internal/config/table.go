@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"concord/actors/collection"
+	"concord/actors/collectiontype"
 	"concord/actors/host"
 	"concord/actors/upload"
 	"concord/persistence/pebblestore"
@@ -42,6 +43,7 @@ const (
 func table(c *Config) []Setting {
 	limits := &c.Operations
 	col, up, colDefault, upDefault := &limits.Actors.Collection, &limits.Actors.Upload, collection.DefaultLimits, upload.DefaultLimits
+	kind, kindDefault := &limits.Actors.Type, collectiontype.DefaultLimits
 	return []Setting{
 		{"data", "data", text(&c.Data, "data", directory), "directory of all that is stored; mem: keeps it in memory, for tests"},
 		{"nats.listen", "nats", text(&c.NATS.Listen, "127.0.0.1:4222", address), "where the embedded NATS server listens; port 0 takes a free one"},
@@ -60,6 +62,7 @@ func table(c *Config) []Setting {
 
 		{"limits.document", "", size(&col.DocumentMaxBytes, colDefault.DocumentMaxBytes, kib, requestMax), "one document"},
 		{"limits.metadata", "", size(&col.MetadataMaxBytes, colDefault.MetadataMaxBytes, kib, requestMax), "the metadata of a collection"},
+		{"limits.type", "", size(&kind.MaxBytes, kindDefault.MaxBytes, kib, mib), "one collection type"},
 		{"limits.request", "", size(&c.API.RequestMaxBytes, transport.DefaultLimits.RequestMaxBytes, 64*kib, requestMax), "one request or answer; more goes by upload or page by page"},
 		{"limits.header", "", size(&c.API.HeaderMaxBytes, transport.DefaultLimits.HeaderMaxBytes, 256, 64*kib), "the value of one header"},
 		{"limits.version.documents", "", count(&col.VersionMaxParts, colDefault.VersionMaxParts, 100_000), "documents that one version changes"},

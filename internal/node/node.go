@@ -178,10 +178,11 @@ func (n *Node) connect() (err error) {
 
 // startCore starts what decides and commits.
 func (n *Node) startCore() (err error) {
-	if n.options.Limits.Actors.LockKey, err = n.lockKey(); err != nil {
+	lockKey, err := n.lockKey()
+	if err != nil {
 		return err
 	}
-	kinds := actors.Kinds(n.options.Limits.Actors)
+	kinds := actors.Kinds(n.options.Limits.Actors, lockKey)
 	published := func(k persistence.Kind) bool { return kinds[k].Published }
 	events := n.options.Events
 	events.Prefix, events.Now = n.options.Prefix, n.clock.Now
@@ -217,7 +218,7 @@ func (n *Node) startCore() (err error) {
 		Activated: n.metrics.Activated, Passivated: n.metrics.Passivated, Refused: n.metrics.Refused, Broken: n.options.Fatal,
 	}, runtimeLogger(n.log))
 	n.service = &operations.Service{Host: n.host, Store: n.store, Clock: n.clock, Limits: n.options.Limits,
-		NewID: func() string { return uuid.Must(uuid.NewV7()).String() }, Watchers: watchers, Board: board, Admin: admin{n},
+		NewID: func() string { return uuid.Must(uuid.NewV7()).String() }, Watchers: watchers, Board: board, LockKey: lockKey, Admin: admin{n},
 		Failed: func(requestID string, err error) {
 			n.log.Error().Str("requestId", requestID).Err(err).Msg("a request failed")
 		}}

@@ -223,3 +223,26 @@ func loseCursors(t *testing.T, o Options) {
 		t.Fatal(err)
 	}
 }
+
+// TestEventsOfTypesLeave: those who keep a copy of the rules learn when they change.
+func TestEventsOfTypesLeave(t *testing.T) {
+	r := startRig(t, testOptions(t))
+	defer r.stop()
+	events, err := r.c.SubscribeSync("concord.v1.event.type.p.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"put", "delete"} {
+		body := map[string]string{"put": `{"requireVersion":true}`}[verb]
+		if msg, err := r.c.Request("concord.v1.type."+verb+".p.dossier", []byte(body), 5*time.Second); err != nil || msg.Header != nil {
+			t.Fatalf("%s: %v %v", verb, err, msg)
+		}
+	}
+	for _, want := range []string{`"type":"type.saved","kind":"type","provider":"p","entity":"dossier","seq":1,"version":1`,
+		`"type":"type.deleted","kind":"type","provider":"p","entity":"dossier","seq":2,"version":2`} {
+		msg, err := events.NextMsg(10 * time.Second)
+		if err != nil || !strings.Contains(string(msg.Data), want) || strings.Contains(string(msg.Data), "requireVersion") {
+			t.Fatalf("%v %v, want %s", err, msg, want)
+		}
+	}
+}

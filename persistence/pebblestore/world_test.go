@@ -22,7 +22,7 @@ import (
 )
 
 // kinds are the real ones, and one more: what is committed and rebuilt here is what a node commits and rebuilds.
-var kinds = withMixed(actors.Kinds(actors.DefaultLimits))
+var kinds = withMixed(actors.Kinds(actors.DefaultLimits, [32]byte{}))
 
 // fold is what cmd gives the store's upkeep.
 func fold(before persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {

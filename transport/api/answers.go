@@ -55,6 +55,33 @@ type CollectionItem struct {
 	Updated       time.Time `json:"updated"`
 }
 
+// Type is the answer of type.get.
+type Type struct {
+	Provider  string          `json:"provider"`
+	ID        string          `json:"id"`
+	Version   uint64          `json:"version" doc:"The version that is shown"`
+	ETag      string          `json:"etag"`
+	Seq       uint64          `json:"seq" doc:"Number of the event that made it"`
+	Updated   time.Time       `json:"updated"`
+	Principal string          `json:"principal" doc:"Who made it"`
+	Value     json.RawMessage `json:"value" doc:"The collection type, as it was sent"`
+}
+
+// TypePage is the answer of type.list.
+type TypePage struct {
+	Items []TypeItem `json:"items" doc:"Collection types in order of their ids, deleted ones left out"`
+	Next  string     `json:"next,omitempty" doc:"Cursor of the next page"`
+}
+
+// TypeItem is a collection type in a list.
+type TypeItem struct {
+	ID      string    `json:"id"`
+	Version uint64    `json:"version"`
+	ETag    string    `json:"etag"`
+	Seq     uint64    `json:"seq"`
+	Updated time.Time `json:"updated"`
+}
+
 // HistoryPage is the answer of collection.history.
 type HistoryPage struct {
 	Items []Version `json:"items" doc:"Versions, the newest first"`

@@ -49,6 +49,33 @@ type RevertRequest struct {
 	Reason      string `json:"reason,omitempty" doc:"Why; kept in the history"`
 }
 
+// TypeRequest is the body of type.put: the collection type itself. Every part is optional; what is left out is as if there
+// were no type.
+type TypeRequest struct {
+	Lock           *TypeLock `json:"lock,omitempty" doc:"How its collections are locked"`
+	RequireVersion bool      `json:"requireVersion,omitempty" doc:"A write must say which version it is based on; default false"`
+}
+
+// TypeLock is how collections of a type are locked. Times are in seconds, and may be fractional.
+type TypeLock struct {
+	Mode         string       `json:"mode,omitempty" enum:"implicit,explicit,optimistic" doc:"implicit (default): a write needs no lock while there is none; explicit: a write needs one; optimistic: locks are advice"`
+	TTL          float64      `json:"ttl,omitempty" doc:"How long a lock lasts if its owner does not say; default 60"`
+	MinTTL       float64      `json:"minTtl,omitempty" doc:"The shortest that one lasts; default 5"`
+	MaxTTL       float64      `json:"maxTtl,omitempty" doc:"The longest; default 3600"`
+	MaxWaiters   uint64       `json:"maxWaiters,omitempty" doc:"Tickets in the queue; default 64"`
+	WaiterTTL    float64      `json:"waiterTtl,omitempty" doc:"How long a ticket lasts without a sign of life; default 30"`
+	OfferWindow  float64      `json:"offerWindow,omitempty" doc:"How long a free lock is kept for the head of the queue; default 10"`
+	Contest      *TypeContest `json:"contest,omitempty" doc:"What happens when others want the lock"`
+	LockedStatus int          `json:"lockedStatus,omitempty" enum:"409,423" doc:"Status of a refusal because of a lock; default 409"`
+}
+
+// TypeContest is what happens when others want the lock. Times are in seconds, and may be fractional.
+type TypeContest struct {
+	Deadline  float64 `json:"deadline,omitempty" doc:"How long the holder has to answer; default 60"`
+	OnTimeout string  `json:"onTimeout,omitempty" enum:"keep,release" doc:"What becomes of the lock if the holder does not answer; default keep"`
+	Cooldown  float64 `json:"cooldown,omitempty" doc:"How long one who was denied must wait; default 30"`
+}
+
 // AppendRequest is the body of upload.append.
 type AppendRequest struct {
 	Offset uint64 `json:"offset" doc:"How many bytes were sent before"`

@@ -5,6 +5,7 @@ package api
 
 import (
 	"concord/actors/collection"
+	"concord/actors/collectiontype"
 	"concord/actors/upload"
 	"concord/transport"
 )
@@ -13,18 +14,19 @@ const (
 	pathProvider   = "/api/v1/providers/{provider}"
 	pathCollection = pathProvider + "/collections/{id}"
 	pathDocument   = pathCollection + "/documents/{document}"
+	pathType       = pathProvider + "/types/{id}"
 	pathUpload     = pathProvider + "/uploads/{id}"
 )
 
 // Parameters that several operations have.
 var (
-	paramDryRun = transport.Param{Name: "dryRun", Type: transport.TypeBoolean, Doc: "Decide and answer, but store nothing"}
-	paramLimit  = transport.Param{Name: "limit", Type: transport.TypeInteger, Doc: "Items of a page, 1 to 1000"}
-	paramCursor = transport.Param{Name: "cursor", Type: transport.TypeString, Doc: "Where the page begins: next of the page before"}
-	paramReason = transport.Param{Name: "reason", Type: transport.TypeString, Doc: "Why; kept in the history"}
-	paramBase   = transport.Param{Name: "baseVersion", Type: transport.TypeInteger, Doc: "The version that the change is based on"}
-	paramsWhen  = []transport.Param{
-		{Name: "version", Type: transport.TypeInteger, Doc: "A version instead of the newest"},
+	paramDryRun  = transport.Param{Name: "dryRun", Type: transport.TypeBoolean, Doc: "Decide and answer, but store nothing"}
+	paramLimit   = transport.Param{Name: "limit", Type: transport.TypeInteger, Doc: "Items of a page, 1 to 1000"}
+	paramCursor  = transport.Param{Name: "cursor", Type: transport.TypeString, Doc: "Where the page begins: next of the page before"}
+	paramReason  = transport.Param{Name: "reason", Type: transport.TypeString, Doc: "Why; kept in the history"}
+	paramBase    = transport.Param{Name: "baseVersion", Type: transport.TypeInteger, Doc: "The version that the change is based on"}
+	paramVersion = transport.Param{Name: "version", Type: transport.TypeInteger, Doc: "A version instead of the newest"}
+	paramsWhen   = []transport.Param{paramVersion,
 		{Name: "at", Type: transport.TypeTime, Doc: "The state at a time instead of the newest"},
 	}
 	paramFields = transport.Param{Name: "fields", Type: transport.TypeString, Repeat: true,
@@ -35,7 +37,7 @@ var (
 // they know from here; transport/operations has the code behind each line. The table is the caller's own.
 func Table() []*transport.Operation {
 	table := append(collectionTable(), historyTable()...)
-	for _, more := range [][]*transport.Operation{documentTable(), lockTable(), uploadTable(), adminTable()} {
+	for _, more := range [][]*transport.Operation{documentTable(), lockTable(), typeTable(), uploadTable(), adminTable()} {
 		table = append(table, more...)
 	}
 	return table
@@ -107,6 +109,27 @@ func documentTable() []*transport.Operation {
 			Right: transport.RightUpdate, Doc: "Remove one document",
 			Params: []transport.Param{paramBase, paramReason, paramDryRun}, Writes: true,
 			Answer: collection.Result{}, Status: 200},
+	}
+}
+
+// typeTable: what a type says holds for every collection that names it, so that it takes more than the right to update.
+func typeTable() []*transport.Operation {
+	return []*transport.Operation{
+		{Name: "type.put", Method: "PUT", Path: pathType, HasID: true, Right: transport.RightAdmin,
+			Doc:    "Create a collection type, or replace all of it; it holds from the next write of a collection on",
+			Params: []transport.Param{paramDryRun}, Writes: true,
+			Body: TypeRequest{}, Answer: collectiontype.Result{}, Status: 200},
+		{Name: "type.get", Method: "GET", Path: pathType, HasID: true, Right: transport.RightRead,
+			Doc: "Read a collection type: the newest version, or another one", Params: []transport.Param{paramVersion},
+			Answer: Type{}, Status: 200},
+		{Name: "type.list", Method: "GET", Path: pathProvider + "/types", Right: transport.RightRead,
+			Doc: "List the collection types of a provider", Params: []transport.Param{paramLimit, paramCursor},
+			Answer: TypePage{}, Status: 200},
+		{Name: "type.delete", Method: "DELETE", Path: pathType, HasID: true, Right: transport.RightAdmin,
+			Doc: "Delete a collection type, also one in use: collections that name it have the defaults from then on; " +
+				"its history stays readable",
+			Params: []transport.Param{paramReason, paramDryRun}, Writes: true,
+			Answer: collectiontype.Result{}, Status: 200},
 	}
 }
 

@@ -111,6 +111,27 @@ func (c *Client) DocumentDelete(ctx context.Context, id, document string, option
 	return ask[Result](ctx, c, "document.delete", id, nil, with(options, inner(document)))
 }
 
+// TypePut creates a collection type, or replaces all of it. The value is the type, sent in the bytes that it has; there is
+// no place in it for a reason or a base version: use IfMatch.
+func (c *Client) TypePut(ctx context.Context, id string, value json.RawMessage, options ...CallOption) (*TypeResult, error) {
+	return ask[TypeResult](ctx, c, "type.put", id, value, options)
+}
+
+// TypeGet reads a collection type: see the option Version.
+func (c *Client) TypeGet(ctx context.Context, id string, options ...CallOption) (*Type, error) {
+	return ask[Type](ctx, c, "type.get", id, nil, options)
+}
+
+// TypeList is one page of the collection types: see Types for all of them.
+func (c *Client) TypeList(ctx context.Context, options ...CallOption) (*TypePage, error) {
+	return ask[TypePage](ctx, c, "type.list", "", nil, options)
+}
+
+// TypeDelete deletes a collection type, also one in use: collections that name it have the defaults from then on.
+func (c *Client) TypeDelete(ctx context.Context, id string, options ...CallOption) (*TypeResult, error) {
+	return ask[TypeResult](ctx, c, "type.delete", id, nil, options)
+}
+
 // UploadOpen begins an upload: see Upload for all of its steps.
 func (c *Client) UploadOpen(ctx context.Context, options ...CallOption) (*UploadResult, error) {
 	return ask[UploadResult](ctx, c, "upload.open", "", nil, options)

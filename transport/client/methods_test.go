@@ -233,6 +233,46 @@ func TestCollectionsOfAProvider(t *testing.T) {
 	}
 }
 
+func TestTypes(t *testing.T) {
+	ctx := within(t)
+	c := startService(t).connect(client.Options{Principal: "ann"})
+	const text = `{"lock":  {"ttl": 30.0}}`
+	made, err := c.TypePut(ctx, "dossier", json.RawMessage(text), client.CreateOnly())
+	if err != nil || made.Version != 1 || !made.Changed {
+		t.Fatal(made, err)
+	}
+	if _, err := c.TypePut(ctx, "dossier", json.RawMessage(`{}`), client.CreateOnly()); !client.IsCode(err, problem.PreconditionFailed) {
+		t.Errorf("made twice: %v", err)
+	}
+	if _, err := c.TypePut(ctx, "dossier", json.RawMessage(`{}`), client.IfMatch(1)); err != nil {
+		t.Error(err)
+	}
+	old, err := c.TypeGet(ctx, "dossier", client.Version(1))
+	if err != nil || string(old.Value) != text || old.Principal != "ann" || old.ETag != `"v1"` {
+		t.Errorf("%+v, %v; want the bytes that were sent", old, err)
+	}
+	if _, err := c.TypePut(ctx, "catalogue", json.RawMessage(`{}`)); err != nil {
+		t.Error(err)
+	}
+	var ids []string
+	for item, err := range c.Types(ctx, client.Limit(1)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, item.ID)
+	}
+	if diff := cmp.Diff([]string{"catalogue", "dossier"}, ids); diff != "" {
+		t.Error(diff)
+	}
+	gone, err := c.TypeDelete(ctx, "dossier", client.Reason("unused"))
+	if err != nil || gone.Version != 3 {
+		t.Error(gone, err)
+	}
+	if _, err := c.TypeGet(ctx, "dossier"); !client.IsCode(err, problem.NotFound) {
+		t.Errorf("after the deletion: %v", err)
+	}
+}
+
 func TestUpload(t *testing.T) {
 	ctx := within(t)
 	c := startService(t).connect(client.Options{})

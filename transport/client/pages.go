@@ -49,6 +49,17 @@ func (c *Client) Collections(ctx context.Context, options ...CallOption) iter.Se
 	}, options)
 }
 
+// Types yields all collection types of the provider in order of their ids; an error is the last that it yields.
+func (c *Client) Types(ctx context.Context, options ...CallOption) iter.Seq2[TypeItem, error] {
+	return pages(func(options []CallOption) ([]TypeItem, string, error) {
+		page, err := c.TypeList(ctx, options...)
+		if err != nil {
+			return nil, "", err
+		}
+		return page.Items, page.Next, nil
+	}, options)
+}
+
 // History yields all versions of a collection, the newest first; an error is the last that it yields.
 func (c *Client) History(ctx context.Context, id string, options ...CallOption) iter.Seq2[HistoryItem, error] {
 	return pages(func(options []CallOption) ([]HistoryItem, string, error) {

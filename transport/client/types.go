@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"concord/actors/collection"
+	"concord/actors/collectiontype"
 	"concord/actors/upload"
 	"concord/transport"
 	"concord/transport/api"
@@ -25,6 +26,10 @@ type (
 	EventPage      = api.EventPage
 	Event          = transport.Event
 	Result         = collection.Result
+	Type           = api.Type
+	TypePage       = api.TypePage
+	TypeItem       = api.TypeItem
+	TypeResult     = collectiontype.Result
 	UploadResult   = upload.Result
 )
 

@@ -18,6 +18,7 @@ import (
 const (
 	provider = "/api/v1/providers/p"
 	letters  = provider + "/collections/letters"
+	dossier  = provider + "/types/dossier"
 )
 
 // TestEveryOperation walks through the whole table; ask holds each answer against the OpenAPI document.
@@ -74,6 +75,13 @@ func TestEveryOperation(t *testing.T) {
 	ask("collection.diff", "", 200, "?from=1&to=2")
 	ask("collection.blame", "", 200)
 	ask("collection.events", "", 200, "?after=1")
+	ask("type.put", example("type.put", "application/json"), 201)
+	ask("type.put", `{}`, 200)
+	ask("type.get", "", 200)
+	ask("type.get", "", 200, "?version=1")
+	ask("type.list", "", 200, "?limit=1")
+	ask("type.delete", "", 200, "?reason=unused")
+	ask("type.get", "", 404)
 	ask("upload.open", "", 201)
 	ask("upload.append", example("upload.append", "application/json"), 200)
 	ask("upload.close", "{}", 200)
@@ -231,12 +239,17 @@ func TestBodiesHaveTheMembersOfTheirTypes(t *testing.T) {
 			}
 		})
 	}
-	t.Run("one change", func(t *testing.T) {
-		known := knownMembers(t, s.ask("PATCH", letters, `{"changes":[{"no such member":1}]}`))
-		if diff := cmp.Diff(sorted(s.openapi.members("ChangeRequest")), sorted(known)); diff != "" {
-			t.Errorf("type (-) and decoder (+) differ: %s", diff)
-		}
-	})
+	for name, inner := range map[string]*answer{
+		"ChangeRequest": s.ask("PATCH", letters, `{"changes":[{"no such member":1}]}`),
+		"TypeLock":      s.ask("PUT", dossier, `{"lock":{"no such member":1}}`),
+		"TypeContest":   s.ask("PUT", dossier, `{"lock":{"contest":{"no such member":1}}}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(sorted(s.openapi.members(name)), sorted(knownMembers(t, inner))); diff != "" {
+				t.Errorf("type (-) and decoder (+) differ: %s", diff)
+			}
+		})
+	}
 }
 
 // knownMembers reads the list of members from a refusal of an unknown one.
@@ -263,6 +276,8 @@ func schemaName(op *transport.Operation) string {
 		return "RevertRequest"
 	case api.DocumentPutRequest:
 		return "DocumentPutRequest"
+	case api.TypeRequest:
+		return "TypeRequest"
 	case api.AppendRequest:
 		return "AppendRequest"
 	case api.BackupRequest:

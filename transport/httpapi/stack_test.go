@@ -114,7 +114,7 @@ func newStack(t testing.TB, configure ...func(*stack)) *stack {
 			t.Errorf("%v panicked: %v\n%s", id, cause, stack)
 		},
 		Failed: func(id persistence.EntityID, _ string, err error) { t.Errorf("%v failed: %v", id, err) }}
-	s.host = host.New(actors.Kinds(actors.DefaultLimits), world, s.store, committer, s.clock, host.DefaultBounds,
+	s.host = host.New(actors.Kinds(actors.DefaultLimits, [32]byte{}), world, s.store, committer, s.clock, host.DefaultBounds,
 		host.Observer{Activated: func(time.Duration, error) {}, Passivated: func() {}, Refused: func(string) {}},
 		slog.New(slog.DiscardHandler))
 	var ids, requests atomic.Int64

@@ -160,6 +160,16 @@ var wrongBodies = map[string]wrong{
 	"content of no upload":      {target: provider + "/uploads/u/content", body: `abc`, code: problem.NotFound},
 	"chunk that is no base64":   {method: "POST", target: provider + "/uploads/u/append", body: `{"offset": 0, "data": "?"}`, code: problem.Invalid, path: "/data"},
 	"backup outside":            {method: "POST", target: "/api/v1/admin/backup", body: `{"name": "../x"}`, code: problem.Invalid, path: "/name"},
+	"type that is no JSON":      {target: dossier, body: `{"lock": {"ttl": O}}`, code: problem.Invalid, path: "/lock/ttl"},
+	"type without a body":       {target: dossier, body: ``, code: problem.Invalid, path: ""},
+	"type with a setting twice": {target: dossier, body: `{"requireVersion": true, "requireVersion": true}`, code: problem.Invalid, path: "/requireVersion"},
+	"type out of bounds":        {target: dossier, body: `{"lock": {"contest": {"cooldown": -1}}}`, code: problem.Invalid, path: "/lock/contest/cooldown"},
+	"type of the future":        {target: dossier, body: `{"schemas": {"metadata": {}}}`, code: problem.Invalid, path: "/schemas"},
+	"type of 65 KiB":            {target: dossier, body: `{` + strings.Repeat(" ", 65<<10) + `}`, code: problem.TooLarge},
+	"type that is none":         {method: "GET", target: dossier, code: problem.NotFound},
+	"no type to delete":         {method: "DELETE", target: dossier, code: problem.NotFound},
+	"type that is not there":    {target: dossier, body: `{}`, options: with(header("If-Match", "*")), code: problem.PreconditionFailed},
+	"version 0 of a type":       {method: "GET", target: dossier + "?version=0", code: problem.Invalid, path: "version"},
 	"document of a missing one": {target: provider + "/collections/none/documents/a", body: `{"value": 1}`, code: problem.NotFound},
 }
 

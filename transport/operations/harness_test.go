@@ -59,7 +59,7 @@ func start(t testing.TB, fs vfs.FS) *bench {
 			t.Errorf("decision of %v panicked: %v\n%s", id, cause, stack)
 		},
 		Failed: func(id persistence.EntityID, _ string, err error) { t.Errorf("command of %v failed: %v", id, err) }}
-	h = host.New(actors.Kinds(actors.DefaultLimits), world, store, c, clock, host.DefaultBounds, host.Observer{
+	h = host.New(actors.Kinds(actors.DefaultLimits, [32]byte{}), world, store, c, clock, host.DefaultBounds, host.Observer{
 		Activated: func(time.Duration, error) {}, Passivated: func() {}, Refused: func(string) {},
 		Broken: func(err error) { t.Error(err) },
 	}, slog.New(slog.DiscardHandler))

@@ -2,6 +2,7 @@ package operations
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"slices"
 
@@ -11,11 +12,26 @@ import (
 	"concord/transport/api"
 )
 
-// listMaxSteps bounds how many deleted collections one page may pass over.
+// listMaxSteps bounds how many deleted entities one page may pass over.
 const listMaxSteps = 10_000
 
 // collectionList pages through the collections of a provider.
 func (s *Service) collectionList(_ context.Context, r *transport.Request, done reply) {
+	s.list(r, persistence.KindCollection, done, func(e persistence.Listed) (any, error) {
+		state, err := collection.Behavior{}.DecodeState(e.Head.State)
+		if err != nil || !state.Live() {
+			return nil, err
+		}
+		return api.CollectionItem{ID: e.ID, Version: e.Head.Version, ETag: collection.ETag(e.Head.Version),
+			Seq: e.Head.Seq, Format: state.Format, Type: state.Type, DocumentCount: state.Documents, Updated: e.Head.Time}, nil
+	})
+}
+
+// itemOf is what a list shows of an entity; nil: nothing, it is deleted.
+type itemOf func(persistence.Listed) (any, error)
+
+// list pages through the provider's entities of a kind.
+func (s *Service) list(r *transport.Request, kind persistence.Kind, done reply, item itemOf) {
 	limit, err := s.limit(r)
 	if err != nil {
 		done(nil, err)
@@ -27,29 +43,28 @@ func (s *Service) collectionList(_ context.Context, r *transport.Request, done r
 		return
 	}
 	view := s.Store.View()
-	answer, err := s.listPage(view, r.Provider, c.After, limit)
+	answer, err := listPage(s.newPage(limit), view.Entities(kind, r.Provider, c.After), c.After, item)
 	if closeErr := view.Close(); err == nil {
 		err = closeErr
 	}
 	s.Host.SettledAll(func() { done(answer, err) })
 }
 
-func (s *Service) listPage(view persistence.View, provider, after string, limit int) (*transport.Reply, error) {
-	page, steps, last := s.newPage(limit), 0, after
-	for e, err := range view.Entities(persistence.KindCollection, provider, after) {
+func listPage(page *page, entities iter.Seq2[persistence.Listed, error], after string, item itemOf) (*transport.Reply, error) {
+	steps, last := 0, after
+	for e, err := range entities {
 		if err != nil {
 			return nil, err
 		}
 		if steps == listMaxSteps {
 			return page.reply(&cursor{After: last}), nil
 		}
-		state, err := collection.Behavior{}.DecodeState(e.Head.State)
+		shown, err := item(e)
 		if err != nil {
 			return nil, err
 		}
-		if state.Live() {
-			fits, err := page.add(api.CollectionItem{ID: e.ID, Version: e.Head.Version, ETag: collection.ETag(e.Head.Version),
-				Seq: e.Head.Seq, Format: state.Format, Type: state.Type, DocumentCount: state.Documents, Updated: e.Head.Time})
+		if shown != nil {
+			fits, err := page.add(shown)
 			if err != nil {
 				return nil, err
 			}
@@ -64,7 +79,7 @@ func (s *Service) listPage(view persistence.View, provider, after string, limit 
 
 // ProviderExists says whether the store has any entity of the provider.
 func (s *Service) ProviderExists(provider string) bool {
-	for _, kind := range []persistence.Kind{persistence.KindCollection, persistence.KindProvider} {
+	for _, kind := range []persistence.Kind{persistence.KindCollection, persistence.KindProvider, persistence.KindType} {
 		for _, err := range s.Store.Entities(kind, provider, "") {
 			return err == nil
 		}

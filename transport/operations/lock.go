@@ -47,7 +47,7 @@ func (s *Service) withToken(r *transport.Request, body []byte) []byte {
 		return body
 	}
 	owner := lock.Party{Principal: r.Caller.Principal, Session: r.Header.Session}
-	token := lock.Token(s.Limits.Actors.LockKey[:], collection.Scope(collectionID(r)), owner, fence)
+	token := lock.Token(s.LockKey[:], collection.Scope(collectionID(r)), owner, fence)
 	return append(fmt.Appendf(nil, `{"token":%q`, token), rest...)
 }
 

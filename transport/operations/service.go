@@ -29,6 +29,7 @@ type Service struct {
 	NewID    func() string // of uploads and jobs
 	Watchers *Watchers
 	Board    *Board
+	LockKey  [32]byte // what lock tokens are made of
 	Admin    Admin
 	Failed   func(requestID string, err error) // logs what the caller is not told
 

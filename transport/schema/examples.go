@@ -25,6 +25,8 @@ var examples = map[string]map[string]string{
 	"lock.deny":         {transport.MediaJSON: `{"reason": "ten more minutes, please"}`},
 	"lock.accept":       {transport.MediaJSON: `{}`},
 	"admin.backup":      {transport.MediaJSON: `{"name": "monday"}`},
+	"type.put": {transport.MediaJSON: `{"lock": {"mode": "explicit", "ttl": 90.5, "contest": {"deadline": 30, "onTimeout": "release"},` +
+		` "lockedStatus": 423}, "requireVersion": true}`},
 }
 
 // Example is a request body of the operation in the media type; ok is false if there is none.

@@ -280,10 +280,12 @@ func TestEndpointSchemasStandAlone(t *testing.T) {
 		"collection.patch":  `[{"op":"remove","path":"/documents/a"}]`,
 		"document.get":      `{"document":"a/b"}`,
 		"document.put":      `{"document":"a/b","value":1}`,
+		"type.put":          `{"lock":{"ttl":7.5,"contest":{"cooldown":0},"lockedStatus":423}}`,
 		"upload.close":      `{}`,
 	}
 	refuses := map[string]string{
 		"collection.get": `{"versions":3}`, "document.get": `{}`, "document.put": `{"value":1}`, "upload.close": `{"upload":"u"}`,
+		"type.put": `{"lock":{"lockedStatus":404}}`,
 	}
 	for _, op := range table() {
 		t.Run(op.Name, func(t *testing.T) {

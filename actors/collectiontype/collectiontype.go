@@ -1,0 +1,225 @@
+// Package collectiontype is the kind of entity that holds what a group of collections has in common: a collection type,
+// as the bytes that an operator sent. What they mean, and how a collection reads them, is the package rules. It is pure:
+// see entity.Behavior.
+//
+// A type does not know the collections that name it. So it can be deleted, whoever does; collections whose type is gone
+// have the rules of none.
+package collectiontype
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"concord/actors/entity"
+	"concord/actors/jsonvalue"
+	"concord/actors/problem"
+	"concord/actors/rules"
+	"concord/actors/rules/rulespb"
+	"concord/persistence"
+)
+
+// Limits of a type.
+type Limits struct{ MaxBytes int }
+
+// DefaultLimits are far above what people write by hand: a collection reads the text of its type.
+var DefaultLimits = Limits{MaxBytes: 64 << 10}
+
+// Preconditions of a command. The zero value has none.
+type Preconditions struct {
+	IfMatch     []uint64 // If-Match: the newest version is one of these
+	IfExists    bool     // If-Match: *
+	IfNoneMatch bool     // If-None-Match: *, create only
+}
+
+// Command is a sealed set.
+type Command interface{ command() }
+
+type (
+	// Put creates the type, or replaces all of it. A text of the same JSON value changes nothing.
+	Put struct {
+		Preconditions
+		Body []byte
+	}
+	// Delete leaves a tombstone; the history stays readable, and the versions go on.
+	Delete struct{ Preconditions }
+)
+
+func (*Put) command()    {}
+func (*Delete) command() {}
+
+// Stored names of the events; never reused.
+const (
+	TypeSaved   = "type.saved"
+	TypeDeleted = "type.deleted"
+)
+
+// Event is a sealed set.
+type Event interface{ event() }
+
+type (
+	// Saved says that the type is this text from now on.
+	Saved struct{ Text []byte }
+	// Deleted says that there is no such type any more.
+	Deleted struct{}
+)
+
+func (*Saved) event()   {}
+func (*Deleted) event() {}
+
+// Behavior is the kind under its limits.
+type Behavior struct{ Limits Limits }
+
+var _ entity.Behavior[rules.State, Command, Event] = Behavior{}
+
+// Kind is the stored number of the kind.
+func (Behavior) Kind() persistence.Kind { return persistence.KindType }
+
+// Wants nothing: the state is all there is.
+func (Behavior) Wants(rules.State, Command, entity.Facts) []entity.Want { return nil }
+
+// Decide judges a command.
+func (b Behavior) Decide(s rules.State, c Command, _ entity.Facts, _ entity.Meta) ([]Event, error) {
+	switch c := c.(type) {
+	case *Put:
+		return b.put(s, c)
+	case *Delete:
+		if !s.Live() {
+			return nil, Missing()
+		}
+		if err := c.check(s); err != nil {
+			return nil, err
+		}
+		return []Event{&Deleted{}}, nil
+	default:
+		panic(fmt.Sprintf("collectiontype: unknown command %T", c))
+	}
+}
+
+func (b Behavior) put(s rules.State, c *Put) ([]Event, error) {
+	if len(c.Body) > b.Limits.MaxBytes {
+		return nil, problem.New(problem.TooLarge, "a collection type of %d bytes: the limit is %d", len(c.Body),
+			b.Limits.MaxBytes).With("limit", b.Limits.MaxBytes)
+	}
+	if _, err := rules.Parse(c.Body); err != nil {
+		return nil, err
+	}
+	if err := c.check(s); err != nil {
+		return nil, err
+	}
+	if s.Live() {
+		if same, err := jsonvalue.EqualText(s.Text, c.Body); same && err == nil {
+			return nil, nil
+		}
+	}
+	return []Event{&Saved{Text: bytes.Clone(c.Body)}}, nil
+}
+
+// check judges the preconditions.
+func (p *Preconditions) check(s rules.State) error {
+	switch {
+	case p.IfNoneMatch && s.Live():
+		return problem.New(problem.PreconditionFailed, "the collection type exists, at version %d", s.Version).
+			With("currentVersion", s.Version)
+	case p.IfExists && !s.Live():
+		return problem.New(problem.PreconditionFailed, "there is no such collection type")
+	case len(p.IfMatch) > 0 && (!s.Live() || !slices.Contains(p.IfMatch, s.Version)):
+		return problem.New(problem.PreconditionFailed, "the newest version is %d", s.Version).
+			With("currentVersion", s.Version)
+	}
+	return nil
+}
+
+// Missing is the refusal of a type that is not there.
+func Missing() *problem.Problem {
+	return problem.New(problem.NotFound, "there is no such collection type")
+}
+
+// Evolve is the state after the event.
+func (Behavior) Evolve(_ rules.State, e Event, at entity.Stamp) rules.State {
+	switch e := e.(type) {
+	case *Saved:
+		return rules.State{Text: e.Text, Version: at.Version}
+	case *Deleted:
+		return rules.State{Version: at.Version, Deleted: true}
+	default:
+		panic(fmt.Sprintf("collectiontype: unknown event %T", e))
+	}
+}
+
+// Result is the answer to every command.
+type Result struct {
+	Provider string `json:"provider" doc:"Tenant"`
+	ID       string `json:"id" doc:"Id of the collection type"`
+	Version  uint64 `json:"version" doc:"Newest version"`
+	ETag     string `json:"etag" doc:"Entity tag for If-Match, the quotes included"`
+	Seq      uint64 `json:"seq" doc:"Number of the newest event"`
+	Changed  bool   `json:"changed" doc:"False if the request changed nothing: then there is no new version"`
+}
+
+// Answer tells the caller where the type stands. A creation is 201 (RFC 9110 section 9.3.4), everything else 200.
+func (Behavior) Answer(before, after rules.State, _ Command, x entity.Case) entity.Answer {
+	at, changed := x.At, x.Changed
+	status := http.StatusOK
+	if changed && after.Live() && !before.Live() {
+		status = http.StatusCreated
+	}
+	body, err := json.Marshal(Result{Provider: at.Entity.Provider, ID: at.Entity.ID, Version: at.Version,
+		ETag: `"v` + strconv.FormatUint(at.Version, 10) + `"`, Seq: at.Seq, Changed: changed})
+	if err != nil {
+		panic("collectiontype: a result always marshals: " + err.Error())
+	}
+	return entity.Answer{Status: status, Version: at.Version, Body: body}
+}
+
+// Project has nothing beside an event: the text is in it, and in the state.
+func (Behavior) Project(rules.State, Event, entity.Stamp) entity.Projection {
+	return entity.Projection{}
+}
+
+// TimerFired is never called: a type has no timers.
+func (Behavior) TimerFired(string, time.Time) Command { return nil }
+
+// EncodeState is the stored form of the state.
+func (Behavior) EncodeState(s rules.State) []byte { return rules.EncodeState(s) }
+
+// DecodeState reads a stored state.
+func (Behavior) DecodeState(b []byte) (rules.State, error) { return rules.DecodeState(b) }
+
+// EncodeEvent is the stored form of an event. Both make a version.
+func (Behavior) EncodeEvent(e Event) entity.Encoded {
+	switch e := e.(type) {
+	case *Saved:
+		payload, err := proto.Marshal(&rulespb.Saved{Text: e.Text})
+		if err != nil {
+			panic("collectiontype: a message without strings cannot fail to marshal: " + err.Error())
+		}
+		return entity.Encoded{Type: TypeSaved, Payload: payload, Content: true}
+	case *Deleted:
+		return entity.Encoded{Type: TypeDeleted, Content: true}
+	default:
+		panic(fmt.Sprintf("collectiontype: unknown event %T", e))
+	}
+}
+
+// DecodeEvent reads a stored event.
+func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
+	switch enc.Type {
+	case TypeDeleted:
+		return &Deleted{}, nil
+	case TypeSaved:
+		var m rulespb.Saved
+		if err := proto.Unmarshal(enc.Payload, &m); err != nil {
+			return nil, fmt.Errorf("%s: %w", enc.Type, err)
+		}
+		return &Saved{Text: m.GetText()}, nil
+	default:
+		return nil, fmt.Errorf("collectiontype: unknown event %q", enc.Type)
+	}
+}

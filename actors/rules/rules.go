@@ -1,0 +1,69 @@
+// Package rules is what a collection type says to the collections that name it: how its text is read, and how a
+// collection reads the stored state of the type's entity without knowing that kind. It is pure.
+//
+// What can be set here may only grow, and bounds may only widen: a text that was accepted once is read for ever.
+package rules
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"concord/actors/lock"
+	"concord/actors/rules/rulespb"
+)
+
+// Type is what a collection type sets.
+type Type struct {
+	Lock           lock.Settings
+	RequireVersion bool // a write must say which version it is based on
+}
+
+// None is what holds for a collection without a type, and for one whose type is gone.
+var None = Type{Lock: lock.DefaultSettings}
+
+// State is a collection type as it is stored. The zero value is one that never was.
+type State struct {
+	Text    []byte // the accepted bytes; none once it is deleted
+	Version uint64
+	Deleted bool
+}
+
+// Live says that there is such a type.
+func (s State) Live() bool { return s.Version > 0 && !s.Deleted }
+
+// EncodeState is the stored form of a state.
+func EncodeState(s State) []byte {
+	if s.Version == 0 {
+		return nil
+	}
+	b, err := proto.Marshal(&rulespb.State{Text: s.Text, Version: s.Version, Deleted: s.Deleted})
+	if err != nil {
+		panic("rules: a message without strings cannot fail to marshal: " + err.Error())
+	}
+	return b
+}
+
+// DecodeState reads a stored state; of nothing it is the zero one.
+func DecodeState(b []byte) (State, error) {
+	var m rulespb.State
+	if err := proto.Unmarshal(b, &m); err != nil {
+		return State{}, fmt.Errorf("state of a collection type: %w", err)
+	}
+	return State{Text: m.GetText(), Version: m.GetVersion(), Deleted: m.GetDeleted()}, nil
+}
+
+// Decode is what the stored state of a type's entity (entity.Facts.Of) sets: None if there is no such type, never was
+// one, or it was deleted. An error means that the bytes are not ours, or those of a version of Concord that knew more.
+// Its cost is that of Parse.
+func Decode(state []byte) (Type, error) {
+	s, err := DecodeState(state)
+	if err != nil || !s.Live() {
+		return None, err
+	}
+	t, err := Parse(s.Text)
+	if err != nil {
+		return None, fmt.Errorf("stored collection type, version %d: %w", s.Version, err)
+	}
+	return t, nil
+}

@@ -1,0 +1,131 @@
+package operations
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+
+	"concord/actors/collection"
+	"concord/actors/collectiontype"
+	"concord/actors/entity"
+	"concord/actors/problem"
+	"concord/actors/rules"
+	"concord/persistence"
+	"concord/persistence/recordpb"
+	"concord/transport"
+	"concord/transport/api"
+)
+
+func typeID(r *transport.Request) persistence.EntityID {
+	return persistence.EntityID{Kind: persistence.KindType, Provider: r.Provider, ID: r.ID}
+}
+
+// typePut creates a collection type, or replaces all of it. The body is the type; its entity judges it.
+func (s *Service) typePut(_ context.Context, r *transport.Request, done reply) {
+	if len(r.Body) == 0 {
+		done(nil, problem.At("", "a body is needed: {} for a type that sets nothing"))
+		return
+	}
+	p, err := typePreconditions(r)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	s.write(r, typeID(r), &collectiontype.Put{Preconditions: p, Body: r.Body}, "", done)
+}
+
+// typeDelete leaves a tombstone.
+func (s *Service) typeDelete(_ context.Context, r *transport.Request, done reply) {
+	_, reason, err := deleteParams(r)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	p, err := typePreconditions(r)
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	s.write(r, typeID(r), &collectiontype.Delete{Preconditions: p}, reason, done)
+}
+
+func typePreconditions(r *transport.Request) (collectiontype.Preconditions, error) {
+	p, err := preconditions(r, nil)
+	return collectiontype.Preconditions{IfMatch: p.IfMatch, IfExists: p.IfExists, IfNoneMatch: p.IfNoneMatch}, err
+}
+
+// typeGet shows the newest version, or the one that is named.
+func (s *Service) typeGet(_ context.Context, r *transport.Request, done reply) {
+	version, given, err := intParam(r, "version")
+	if err == nil && given && version == 0 {
+		err = problem.At("version", "versions begin at 1")
+	}
+	if err != nil {
+		done(nil, err)
+		return
+	}
+	id := typeID(r)
+	s.read(id, done, func(view persistence.View) (*transport.Reply, error) {
+		head, err := view.Head(id)
+		if errors.Is(err, persistence.ErrNotFound) {
+			return nil, collectiontype.Missing()
+		}
+		if err != nil {
+			return nil, err
+		}
+		if !given {
+			version = head.Version
+		}
+		if version > head.Version {
+			return nil, problem.New(problem.NotFound, "there is no version %d: the newest is %d", version, head.Version).
+				With("currentVersion", head.Version)
+		}
+		return typeAt(view, id, version)
+	})
+}
+
+// typeAt shows a version as the event that made it has it. Retention does not touch types.
+func typeAt(view persistence.View, id persistence.EntityID, version uint64) (*transport.Reply, error) {
+	for rec, err := range view.Versions(id, version+1) {
+		if err != nil {
+			return nil, trimmed(err, version)
+		}
+		if rec.GetVersion() != version {
+			break
+		}
+		return typeOf(id, rec)
+	}
+	return nil, trimmed(persistence.ErrTrimmed, version)
+}
+
+func typeOf(id persistence.EntityID, rec *recordpb.Record) (*transport.Reply, error) {
+	e, err := collectiontype.Behavior{}.DecodeEvent(entity.Encoded{Type: rec.GetType(), Payload: rec.GetPayload()})
+	if err != nil {
+		return nil, errors.Join(persistence.ErrCorrupt, err)
+	}
+	saved, ok := e.(*collectiontype.Saved)
+	if !ok {
+		return nil, collectiontype.Missing().With("deletedAt", rec.GetVersion())
+	}
+	text, err := encode(api.Type{Provider: id.Provider, ID: id.ID, Version: rec.GetVersion(), ETag: collection.ETag(rec.GetVersion()),
+		Seq: rec.GetSeq(), Updated: persistence.TimeOf(rec.GetTime()), Principal: rec.GetPrincipal()})
+	if err != nil {
+		return nil, err
+	}
+	// The value is the last member. An encoder would write it anew; it is shown as it came.
+	text = append(bytes.TrimSuffix(text, []byte("null}")), saved.Text...)
+	return &transport.Reply{Status: http.StatusOK, Version: rec.GetVersion(), Body: append(text, '}')}, nil
+}
+
+// typeList pages through the collection types of a provider.
+func (s *Service) typeList(_ context.Context, r *transport.Request, done reply) {
+	s.list(r, persistence.KindType, done, func(e persistence.Listed) (any, error) {
+		state, err := rules.DecodeState(e.Head.State)
+		if err != nil || !state.Live() {
+			return nil, err
+		}
+		return api.TypeItem{ID: e.ID, Version: e.Head.Version, ETag: collection.ETag(e.Head.Version), Seq: e.Head.Seq,
+			Updated: e.Head.Time}, nil
+	})
+}
