@@ -26,6 +26,7 @@ type Behavior struct {
 var (
 	_ entity.Behavior[State, Command, Event] = Behavior{}
 	_ entity.Timed[State, Command]           = Behavior{}
+	_ entity.Keeper[State]                   = Behavior{}
 )
 
 // FormatJSON and FormatMARC are the formats of a collection's documents.

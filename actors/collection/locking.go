@@ -349,3 +349,13 @@ func marshalAnswer(v any) []byte {
 	}
 	return body
 }
+
+// Needs is the event of the oldest update that waits for its turn: what it writes stands nowhere else.
+func (Behavior) Needs(s State) (oldest uint64) {
+	for _, op := range lock.Operations(s.Lock) {
+		if oldest == 0 || op.Number < oldest {
+			oldest = op.Number
+		}
+	}
+	return oldest
+}
