@@ -13,9 +13,6 @@ import (
 	"concord/transport/api"
 )
 
-// parkedMaxBytes bounds the updates of a provider that wait in the store for their turn.
-const parkedMaxBytes = 64 << 20
-
 // Board knows which collections are not free, who holds them and what waits there: what lock.list and the prompts are
 // made of. It follows the log, and is read from the index of timers at the start; renewals are not on it. It grows with
 // the locks, not with the collections. It is safe for concurrent use.
@@ -132,13 +129,13 @@ func (b *Board) wake(principal string) {
 	}
 }
 
-// Room refuses an update that would wait, if too much does already.
-func (b *Board) Room(provider string, bytes int) error {
+// Room refuses an update that would wait, if so much does already that it has no place below the limit.
+func (b *Board) Room(provider string, bytes, limit int) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.parked[provider]+uint64(bytes) > parkedMaxBytes {
-		return problem.New(problem.QueueFull, "the updates of this provider that wait for a lock fill %d bytes already", parkedMaxBytes).
-			With("limit", parkedMaxBytes)
+	if b.parked[provider]+uint64(bytes) > uint64(limit) {
+		return problem.New(problem.QueueFull, "the updates of this provider that wait for a lock fill %d bytes already",
+			b.parked[provider]).With("limit", limit)
 	}
 	return nil
 }

@@ -43,11 +43,14 @@ type Limits struct {
 	PageMaxBytes  int // contents of one page of documents
 	PageItems     int // items of a page if the caller does not say
 	NamedMaxParts int // documents that an event or a history entry names
+
+	ParkedMaxBytes int // updates of a provider that wait in the store for a lock
 }
 
 // DefaultLimits are the limits of semantics section 1 and the API's conventions.
 var DefaultLimits = Limits{
 	Actors: actors.DefaultLimits, PageMaxItems: 1000, PageMaxBytes: 768 << 10, PageItems: 100, NamedMaxParts: 1000,
+	ParkedMaxBytes: 64 << 20,
 }
 
 // Admin is what the operator's operations need of the node.

@@ -25,7 +25,7 @@ func (s *Service) collectionPut(_ context.Context, r *transport.Request, done re
 func (s *Service) change(r *transport.Request, c collection.Command, u *collection.Under, reason string, done reply) {
 	var err error
 	if *u, err = under(r, u.Park); err == nil && u.Park {
-		err = s.Board.Room(r.Provider, len(r.Body))
+		err = s.Board.Room(r.Provider, len(r.Body), s.Limits.ParkedMaxBytes)
 	}
 	if err != nil {
 		done(nil, err)
