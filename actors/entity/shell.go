@@ -32,6 +32,7 @@ type Committer interface {
 	After(lsn persistence.LSN, done func())
 	Durable() persistence.LSN
 	Last() persistence.LSN
+	Closed() <-chan struct{}
 }
 
 // Store is what a shell reads.

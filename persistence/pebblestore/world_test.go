@@ -101,6 +101,8 @@ func (l *line) Durable() persistence.LSN { return l.durable }
 
 func (l *line) Last() persistence.LSN { return l.last }
 
+func (l *line) Closed() <-chan struct{} { return nil }
+
 func (l *line) flush() {
 	group, done := l.group, l.done
 	l.group, l.done = nil, nil
