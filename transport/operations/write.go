@@ -20,16 +20,15 @@ func (s *Service) collectionPut(_ context.Context, r *transport.Request, done re
 	s.change(r, w, &w.Under, reason, done)
 }
 
-// change sends a change of content, once it is known how it stands to the lock. What would wait in the store must have
-// room there.
+// change sends a change of content, once it is known how it stands to the lock, and whether it could wait for it.
 func (s *Service) change(r *transport.Request, c collection.Command, u *collection.Under, reason string, done reply) {
 	var err error
-	if *u, err = under(r, u.Park); err == nil && u.Park {
-		err = s.Board.Room(r.Provider, len(r.Body), s.Limits.ParkedMaxBytes)
-	}
-	if err != nil {
+	if *u, err = under(r, u.Park); err != nil {
 		done(nil, err)
 		return
+	}
+	if u.Park {
+		u.NoRoom = s.Board.Room(r.Provider, len(r.Body), s.Limits.ParkedMaxBytes)
 	}
 	s.write(r, collectionID(r), c, reason, done)
 }
