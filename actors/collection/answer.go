@@ -37,8 +37,17 @@ func (b Behavior) Answer(before, after State, c Command, x entity.Case) entity.A
 	if changed && (after.Live() && after.Born == after.Version || write && w.Single && after.Documents > before.Documents) {
 		status = http.StatusCreated
 	}
-	at := x.At
-	r := Result{Provider: at.Entity.Provider, ID: at.Entity.ID, Version: at.Version, ETag: ETag(at.Version),
-		Seq: at.Seq, Changed: changed}
-	return entity.Answer{Status: status, Version: at.Version, Body: marshalAnswer(r)}
+	r := Result{Provider: x.At.Entity.Provider, ID: x.At.Entity.ID, Version: x.At.Version, Seq: x.At.Seq, Changed: changed}
+	return entity.Answer{Status: status, Version: x.At.Version, Body: r.text()}
+}
+
+// text is the result as JSON, as json.Marshal writes it. Ids need no escapes.
+func (r *Result) text() []byte {
+	b := make([]byte, 0, 128+len(r.Provider)+len(r.ID))
+	b = append(append(append(b, `{"provider":"`...), r.Provider...), `","id":"`...)
+	b = append(append(b, r.ID...), `","version":`...)
+	b = append(strconv.AppendUint(b, r.Version, 10), `,"etag":"\"v`...)
+	b = append(strconv.AppendUint(b, r.Version, 10), `\"","seq":`...)
+	b = append(strconv.AppendUint(b, r.Seq, 10), `,"changed":`...)
+	return append(strconv.AppendBool(b, r.Changed), '}')
 }
