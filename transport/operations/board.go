@@ -92,7 +92,7 @@ func (b *Board) set(id persistence.EntityID, head persistence.Head) error {
 	}
 	was, held := lock.HolderOf(before)
 	is, holds := lock.HolderOf(after)
-	if held && !(holds && is.Principal == was.Principal) {
+	if held && (!holds || is.Principal != was.Principal) {
 		if delete(b.of[was.Principal], id); len(b.of[was.Principal]) == 0 {
 			delete(b.of, was.Principal)
 		}
