@@ -3,6 +3,7 @@ package faults
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -41,6 +42,9 @@ type reply struct {
 	body   map[string]any
 	text   []byte
 }
+
+// errNotSent means that nobody got the request: it had no effect.
+var errNotSent = errors.New("not sent")
 
 // door is a way in. An error says that there was no answer.
 type door interface {
@@ -179,7 +183,7 @@ func (d *natsDoor) do(c call) (reply, error) {
 	}
 	nc, err := d.connection()
 	if err != nil {
-		return reply{}, errUnknown{err}
+		return reply{}, fmt.Errorf("%w: %w", errNotSent, err)
 	}
 	answer, err := nc.RequestMsg(msg, requestTimeout)
 	if err != nil {
