@@ -28,9 +28,13 @@ const (
 
 // onLock sends a command to the lock of the collection that the request names.
 func (s *Service) onLock(r *transport.Request, command lock.Command, done reply) {
+	named := ""
+	if c, ok := command.(lock.Acquire); ok {
+		named = c.Token
+	}
 	s.write(r, collectionID(r), &collection.Locking{Command: command}, "", func(a *transport.Reply, err error) {
 		if err == nil {
-			a.Body = s.withToken(r, a.Body)
+			a.Body = s.withToken(r, named, a.Body)
 		}
 		done(a, err)
 	})
@@ -38,8 +42,9 @@ func (s *Service) onLock(r *transport.Request, command lock.Command, done reply)
 
 var tokenPlace = []byte(`{"token":"#`)
 
-// withToken puts the token into the answer to a grant: it is computed anew each time, so that it need not be stored.
-func (s *Service) withToken(r *transport.Request, body []byte) []byte {
+// withToken puts the token into the answer to a grant: it is computed anew each time, so that it need not be stored. Who
+// has named the current one gets that: it may be of another session of the same principal.
+func (s *Service) withToken(r *transport.Request, named string, body []byte) []byte {
 	rest, ok := bytes.CutPrefix(body, tokenPlace)
 	number, rest, found := bytes.Cut(rest, []byte(`"`))
 	fence, err := strconv.ParseUint(string(number), 10, 64)
@@ -47,7 +52,10 @@ func (s *Service) withToken(r *transport.Request, body []byte) []byte {
 		return body
 	}
 	owner := lock.Party{Principal: r.Caller.Principal, Session: r.Header.Session}
-	token := lock.Token(s.LockKey[:], collection.Scope(collectionID(r)), owner, fence)
+	token := named
+	if token == "" {
+		token = lock.Token(s.LockKey[:], collection.Scope(collectionID(r)), owner, fence)
+	}
 	return append(fmt.Appendf(nil, `{"token":%q`, token), rest...)
 }
 
