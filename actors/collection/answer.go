@@ -15,6 +15,14 @@ type Result struct {
 	ETag     string `json:"etag" doc:"Entity tag for If-Match, the quotes included"`
 	Seq      uint64 `json:"seq" doc:"Number of the newest event"`
 	Changed  bool   `json:"changed" doc:"False if the request changed nothing: then there is no new version"`
+
+	Lock *UnderLock `json:"lock,omitempty" doc:"The lock that the request named"`
+}
+
+// UnderLock tells of the lock that a change was made under.
+type UnderLock struct {
+	Fence    uint64 `json:"fence" doc:"Number of the grant: it grows with every grant of the scope"`
+	Released bool   `json:"released,omitempty" doc:"The lock ended with the change"`
 }
 
 // ETag is the entity tag of a version, its quotes included (RFC 9110 section 8.8.3).
@@ -40,5 +48,8 @@ func (b Behavior) Answer(before, after State, c Command, x entity.Case) entity.A
 	at := x.At
 	r := Result{Provider: at.Entity.Provider, ID: at.Entity.ID, Version: at.Version, ETag: ETag(at.Version),
 		Seq: at.Seq, Changed: changed}
+	if ch, ok := c.(content); ok && ch.under().Token != "" {
+		r.Lock = &UnderLock{after.Lock.Fence, ch.under().Release}
+	}
 	return entity.Answer{Status: status, Version: at.Version, Body: marshalAnswer(r)}
 }
