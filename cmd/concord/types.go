@@ -40,7 +40,7 @@ func (a *app) typePut() *cobra.Command {
 			}
 			return a.writing(&w, func(c *client.Client, options []client.CallOption) (*client.Result, error) {
 				result, err := c.TypePut(cmd.Context(), args[0], value, options...)
-				return (*client.Result)(result), err
+				return ofType(result), err
 			})
 		},
 	}
@@ -122,11 +122,19 @@ func (a *app) typeDelete() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.writing(&w, func(c *client.Client, options []client.CallOption) (*client.Result, error) {
 				result, err := c.TypeDelete(cmd.Context(), args[0], options...)
-				return (*client.Result)(result), err
+				return ofType(result), err
 			})
 		},
 	}
 	w.addReason(cmd)
 	w.addConditions(cmd)
 	return cmd
+}
+
+// ofType is the answer to a change of a type, as that to a change of a collection.
+func ofType(r *client.TypeResult) *client.Result {
+	if r == nil {
+		return nil
+	}
+	return &client.Result{Provider: r.Provider, ID: r.ID, Version: r.Version, ETag: r.ETag, Seq: r.Seq, Changed: r.Changed}
 }

@@ -10,6 +10,7 @@ import (
 
 	"concord/actors/lock"
 	"concord/internal/config"
+	"concord/transport/dossier"
 	"concord/transport/operations"
 	"concord/transport/schema"
 )
@@ -36,7 +37,8 @@ func lockBounds() string {
 func document(args []string) (string, error) {
 	switch {
 	case len(args) == 1 && args[0] == "wire":
-		return string(schema.Wire((&operations.Service{}).Table(), config.Default().Subject.Prefix)), nil
+		table := (&operations.Service{}).Table()
+		return string(schema.Wire(table, dossier.Aliases(table), config.Default().Subject.Prefix)), nil
 	case len(args) == 1 && args[0] == "bounds":
 		return config.Markdown() + lockBounds(), nil
 	default:
