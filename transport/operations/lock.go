@@ -30,7 +30,7 @@ const (
 func (s *Service) onLock(r *transport.Request, command lock.Command, done reply) {
 	s.write(r, collectionID(r), &collection.Locking{Command: command}, "", func(a *transport.Reply, err error) {
 		if err == nil {
-			a.Body = s.withToken(r, a.Body)
+			a.Body = s.withToken(r, command, a.Body)
 		}
 		done(a, err)
 	})
@@ -38,8 +38,9 @@ func (s *Service) onLock(r *transport.Request, command lock.Command, done reply)
 
 var tokenPlace = []byte(`{"token":"#`)
 
-// withToken puts the token into the answer to a grant: it is computed anew each time, so that it need not be stored.
-func (s *Service) withToken(r *transport.Request, body []byte) []byte {
+// withToken puts the token into the answer to a grant: it is computed anew each time, so that it need not be stored. Who
+// acquires with the current token has it, and may be another session than the one that it was made for.
+func (s *Service) withToken(r *transport.Request, command lock.Command, body []byte) []byte {
 	rest, ok := bytes.CutPrefix(body, tokenPlace)
 	number, rest, found := bytes.Cut(rest, []byte(`"`))
 	fence, err := strconv.ParseUint(string(number), 10, 64)
@@ -48,6 +49,9 @@ func (s *Service) withToken(r *transport.Request, body []byte) []byte {
 	}
 	owner := lock.Party{Principal: r.Caller.Principal, Session: r.Header.Session}
 	token := lock.Token(s.LockKey[:], collection.Scope(collectionID(r)), owner, fence)
+	if c, ok := command.(lock.Acquire); ok && c.Token != "" {
+		token = c.Token
+	}
 	return append(fmt.Appendf(nil, `{"token":%q`, token), rest...)
 }
 

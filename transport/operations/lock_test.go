@@ -161,3 +161,14 @@ func TestRepeatedGrant(t *testing.T) {
 	}
 	b.refused(problem.KeyReused, "lock.acquire", "c", `{"ttl": 10}`, key, with(transport.HeaderSession, "other"))
 }
+
+// TestAcquireWithTheTokenOfAnotherSession: it is a renewal, and the answer names the token that is good.
+func TestAcquireWithTheTokenOfAnotherSession(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	first := must[api.Grant](b, "lock.acquire", "c", ``, with(transport.HeaderSession, "one"))
+	again := must[api.Grant](b, "lock.acquire", "c", ``, with(transport.HeaderSession, "two"), token(first.Token))
+	if again.Token != first.Token || again.Fence != first.Fence {
+		t.Errorf("%+v, then %+v", first, again)
+	}
+	must[collection.Result](b, "collection.put", "c", `{}`, with(transport.HeaderSession, "two"), token(again.Token))
+}
