@@ -287,7 +287,8 @@ func (s *Service) operationGet(_ context.Context, r *transport.Request, done rep
 		if err != nil {
 			return nil, err
 		}
-		_, result, err := lock.Decide(state.Lock, lock.GetOperation{ID: r.Inner}, lock.Ask{Now: s.Clock.Now(), Settings: lock.DefaultSettings})
+		// At no time: the stored state lacks the signs of life, so that what it takes for over may not be.
+		_, result, err := lock.Decide(state.Lock, lock.GetOperation{ID: r.Inner}, lock.Ask{Settings: lock.DefaultSettings})
 		if err != nil {
 			return nil, err
 		}
@@ -338,30 +339,40 @@ func (s *Service) lockList(ctx context.Context, r *transport.Request, done reply
 		return
 	}
 	page := s.newPage(limit)
-	for _, id := range s.Board.Locked(r.Provider, c.After, limit+1) {
-		one := *r
-		one.ID = id.ID
-		view, err := s.ask(ctx, &one, lock.Get{})
-		if err != nil {
-			done(nil, err)
-			return
+	for more := true; more; {
+		ids := s.Board.Locked(r.Provider, c.After, limit+1)
+		more = len(ids) > limit
+		for _, id := range ids {
+			item, err := s.lockedNow(ctx, r, id)
+			if err != nil {
+				done(nil, err)
+				return
+			}
+			if item.State != lock.Free { // it may be free since a moment
+				if fits, err := page.add(item); err != nil || !fits {
+					done(page.reply(&cursor{After: c.After}), err)
+					return
+				}
+			}
+			c.After = id.ID
 		}
-		item := api.ListedLock{Provider: id.Provider, ID: id.ID}
-		if err := json.Unmarshal(view, &item.View); err != nil {
-			done(nil, fmt.Errorf("read the lock of %v: %w", id, err))
-			return
-		}
-		if item.State == lock.Free {
-			continue // since a moment
-		}
-		fits, err := page.add(item)
-		if err != nil || !fits {
-			done(page.reply(&cursor{After: c.After}), err)
-			return
-		}
-		c.After = id.ID
 	}
 	done(page.reply(nil), nil)
+}
+
+// lockedNow asks a collection how its lock stands.
+func (s *Service) lockedNow(ctx context.Context, r *transport.Request, id persistence.EntityID) (item api.ListedLock, err error) {
+	one := *r
+	one.ID = id.ID
+	view, err := s.ask(ctx, &one, lock.Get{})
+	if err != nil {
+		return item, err
+	}
+	item = api.ListedLock{Provider: id.Provider, ID: id.ID}
+	if err := json.Unmarshal(view, &item.View); err != nil {
+		return item, fmt.Errorf("read the lock of %v: %w", id, err)
+	}
+	return item, nil
 }
 
 // promptList shows the contests of the caller's locks.
