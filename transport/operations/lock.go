@@ -28,13 +28,9 @@ const (
 
 // onLock sends a command to the lock of the collection that the request names.
 func (s *Service) onLock(r *transport.Request, command lock.Command, done reply) {
-	named := ""
-	if c, ok := command.(lock.Acquire); ok {
-		named = c.Token
-	}
 	s.write(r, collectionID(r), &collection.Locking{Command: command}, "", func(a *transport.Reply, err error) {
 		if err == nil {
-			a.Body, a.See = s.withToken(r, named, a.Body), placeOf(r.Op.Name, a)
+			a.Body, a.See = s.withToken(r, command, a.Body), placeOf(r.Op.Name, a)
 		}
 		done(a, err)
 	})
@@ -62,8 +58,8 @@ func placeOf(operation string, a *transport.Reply) transport.Place {
 var tokenPlace = []byte(`{"token":"#`)
 
 // withToken puts the token into the answer to a grant: it is computed anew each time, so that it need not be stored. Who
-// has named the current one gets that: it may be of another session of the same principal.
-func (s *Service) withToken(r *transport.Request, named string, body []byte) []byte {
+// acquires with the current token has it, and may be another session than the one that it was made for.
+func (s *Service) withToken(r *transport.Request, command lock.Command, body []byte) []byte {
 	rest, ok := bytes.CutPrefix(body, tokenPlace)
 	number, rest, found := bytes.Cut(rest, []byte(`"`))
 	fence, err := strconv.ParseUint(string(number), 10, 64)
@@ -71,9 +67,9 @@ func (s *Service) withToken(r *transport.Request, named string, body []byte) []b
 		return body
 	}
 	owner := lock.Party{Principal: r.Caller.Principal, Session: r.Header.Session}
-	token := named
-	if token == "" {
-		token = lock.Token(s.LockKey[:], collection.Scope(collectionID(r)), owner, fence)
+	token := lock.Token(s.LockKey[:], collection.Scope(collectionID(r)), owner, fence)
+	if c, ok := command.(lock.Acquire); ok && c.Token != "" {
+		token = c.Token
 	}
 	return append(fmt.Appendf(nil, `{"token":%q`, token), rest...)
 }
@@ -310,7 +306,8 @@ func (s *Service) operationGet(_ context.Context, r *transport.Request, done rep
 		if err != nil {
 			return nil, err
 		}
-		_, result, err := lock.Decide(state.Lock, lock.GetOperation{ID: r.Inner}, lock.Ask{Now: s.Clock.Now(), Settings: lock.DefaultSettings})
+		// At no time: the stored state lacks the signs of life, so that what it takes for over may not be.
+		_, result, err := lock.Decide(state.Lock, lock.GetOperation{ID: r.Inner}, lock.Ask{Settings: lock.DefaultSettings})
 		if err != nil {
 			return nil, err
 		}
@@ -361,30 +358,40 @@ func (s *Service) lockList(ctx context.Context, r *transport.Request, done reply
 		return
 	}
 	page := s.newPage(limit)
-	for _, id := range s.Board.Locked(r.Provider, c.After, limit+1) {
-		one := *r
-		one.ID = id.ID
-		view, err := s.ask(ctx, &one, lock.Get{})
-		if err != nil {
-			done(nil, err)
-			return
+	for more := true; more; {
+		ids := s.Board.Locked(r.Provider, c.After, limit+1)
+		more = len(ids) > limit
+		for _, id := range ids {
+			item, err := s.lockedNow(ctx, r, id)
+			if err != nil {
+				done(nil, err)
+				return
+			}
+			if item.State != lock.Free { // it may be free since a moment
+				if fits, err := page.add(item); err != nil || !fits {
+					done(page.reply(&cursor{After: c.After}), err)
+					return
+				}
+			}
+			c.After = id.ID
 		}
-		item := api.ListedLock{Provider: id.Provider, ID: id.ID}
-		if err := json.Unmarshal(view, &item.View); err != nil {
-			done(nil, fmt.Errorf("read the lock of %v: %w", id, err))
-			return
-		}
-		if item.State == lock.Free {
-			continue // since a moment
-		}
-		fits, err := page.add(item)
-		if err != nil || !fits {
-			done(page.reply(&cursor{After: c.After}), err)
-			return
-		}
-		c.After = id.ID
 	}
 	done(page.reply(nil), nil)
+}
+
+// lockedNow asks a collection how its lock stands.
+func (s *Service) lockedNow(ctx context.Context, r *transport.Request, id persistence.EntityID) (item api.ListedLock, err error) {
+	one := *r
+	one.ID = id.ID
+	view, err := s.ask(ctx, &one, lock.Get{})
+	if err != nil {
+		return item, err
+	}
+	item = api.ListedLock{Provider: id.Provider, ID: id.ID}
+	if err := json.Unmarshal(view, &item.View); err != nil {
+		return item, fmt.Errorf("read the lock of %v: %w", id, err)
+	}
+	return item, nil
 }
 
 // promptList shows the contests of the caller's locks.

@@ -3,6 +3,7 @@ package operations
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -160,4 +161,71 @@ func TestRepeatedGrant(t *testing.T) {
 		t.Errorf("%+v, %+v", first, again)
 	}
 	b.refused(problem.KeyReused, "lock.acquire", "c", `{"ttl": 10}`, key, with(transport.HeaderSession, "other"))
+}
+
+// TestAcquireWithTheTokenOfAnotherSession: it is a renewal, and the answer names the token that is good.
+func TestAcquireWithTheTokenOfAnotherSession(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	first := must[api.Grant](b, "lock.acquire", "c", ``, with(transport.HeaderSession, "one"))
+	again := must[api.Grant](b, "lock.acquire", "c", ``, with(transport.HeaderSession, "two"), token(first.Token))
+	if again.Token != first.Token || again.Fence != first.Fence {
+		t.Errorf("%+v, then %+v", first, again)
+	}
+	must[collection.Result](b, "collection.put", "c", `{}`, with(transport.HeaderSession, "two"), token(again.Token))
+}
+
+// TestOnlyKeyedOperationsAreRemembered: a key on anything else changes nothing, and a look at a lock is always a new one.
+func TestOnlyKeyedOperationsAreRemembered(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	key := with(transport.HeaderIdempotencyKey, "k")
+	must[lock.View](b, "lock.get", "c", ``, key)
+	grant := must[api.Grant](b, "lock.acquire", "c", `{"ttl": 60}`)
+	if v := must[lock.View](b, "lock.get", "c", ``, key); v.State != lock.Held {
+		t.Errorf("the lock is %s", v.State)
+	}
+	for range 3 {
+		b.clock.Set(b.clock.Now().Add(40 * time.Second))
+		must[lock.GrantAnswer](b, "lock.renew", "c", `{}`, token(grant.Token), key)
+	}
+}
+
+// TestLockListPassesOverWhatIsFree: the board may be behind the locks; what is free by now ends no list.
+func TestLockListPassesOverWhatIsFree(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	must[api.Grant](b, "lock.acquire", "z", ``)
+	held := collectionID(&transport.Request{Provider: "p", ID: "z"})
+	b.service.Board.mu.Lock()
+	for _, id := range []string{"a", "b", "c", "d"} {
+		free := held
+		free.ID = id
+		b.service.Board.locks[free] = b.service.Board.locks[held]
+	}
+	b.service.Board.mu.Unlock()
+	if l := must[api.LockPage](b, "lock.list", "", ``, param("limit", "1")); len(l.Items) != 1 || l.Items[0].ID != "z" || l.Next != "" {
+		t.Errorf("%+v", l)
+	}
+}
+
+// TestPlaceInLine: signs of life are not stored, and those who gave them still stand in front.
+func TestPlaceInLine(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	grant := must[api.Grant](b, "lock.acquire", "c", `{"ttl": 60}`)
+	ticket := must[lock.TicketAnswer](b, "lock.acquire", "c", `{"wait": true}`, as("bob"))
+	parked := must[api.Parked](b, "collection.put", "c", `{"onLocked": "queue"}`, as("cat"))
+	for range 3 {
+		b.clock.Set(b.clock.Now().Add(25 * time.Second))
+		must[lock.GrantAnswer](b, "lock.renew", "c", `{}`, token(grant.Token))
+		must[lock.TicketAnswer](b, "lock.keepalive", "c", ``, as("bob"), inDocument(ticket.Ticket))
+	}
+	if o := must[api.Operation](b, "operation.get", "c", ``, inDocument(parked.Operation)); o.Position != 2 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestRevertToNoVersion is refused at once, also if it would wait.
+func TestRevertToNoVersion(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	must[collection.Result](b, "collection.put", "c", `{}`)
+	must[api.Grant](b, "lock.acquire", "c", ``)
+	b.refused(problem.Invalid, "collection.revert", "c", `{"to": 0}`, as("bob"), with(transport.HeaderPrefer, "respond-async"))
 }

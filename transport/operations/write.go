@@ -378,8 +378,8 @@ func (s *Service) collectionRevert(_ context.Context, r *transport.Request, done
 		return
 	}
 	to, err := e.number("to")
-	if err == nil && to == nil {
-		err = problem.At("/to", "is missing: which version?")
+	if err == nil && (to == nil || *to == 0) {
+		err = problem.At("/to", "is missing: which version? The first is 1")
 	}
 	if err != nil {
 		done(nil, err)
