@@ -93,11 +93,11 @@ func refusal(msg *nats.Msg) *Problem {
 // problemIn is the problem of an RFC 9457 body, nil if it is none of Concord's.
 func problemIn(text json.RawMessage) *Problem {
 	var body transport.ProblemBody
-	if json.Unmarshal(text, &body) != nil || body.Code == "" {
-		return nil
+	if json.Unmarshal(text, &body) == nil && body.Code != "" {
+		return &Problem{Code: body.Code, Status: body.Status, Title: body.Title, Detail: body.Detail, Errors: body.Errors,
+			RetryAfter: time.Duration(body.RetryAfter * float64(time.Second)), RequestID: body.RequestID, Raw: text}
 	}
-	return &Problem{Code: body.Code, Status: body.Status, Title: body.Title, Detail: body.Detail, Errors: body.Errors,
-		RetryAfter: time.Duration(body.RetryAfter * float64(time.Second)), RequestID: body.RequestID, Raw: text}
+	return nil
 }
 
 func codeOf(status int) problem.Code {
