@@ -203,3 +203,32 @@ type whoSays struct{ transport.AuthOff }
 func (whoSays) Authenticate(h *transport.Header) (transport.Caller, error) {
 	return transport.Caller{Principal: h.Authorization[len("Bearer "):], Kind: "person", All: true}, nil
 }
+
+func TestContestAndWait(t *testing.T) {
+	ctx := within(t)
+	s := startService(t, stillClock)
+	h := newHolder()
+	bob := s.as("bob", "1")
+	if _, err := bob.ContestAndWait(ctx, "demo", ""); !client.IsCode(err, problem.NotContestable) || client.ReasonOf(err) != "not_locked" {
+		t.Errorf("nobody has the lock: %v", err)
+	}
+	locked(t, s.as("ann", "1"), client.LockOptions{OnContest: h.onContest})
+	withdrawn, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { _, err := bob.ContestAndWait(withdrawn, "demo", "a rebuild"); ended <- err }()
+	if c := <-h.asked; c.Contestants[0].Note != "a rebuild" || c.Contestants[0].Acquire {
+		t.Errorf("%+v", c)
+	}
+	cancel()
+	<-h.over
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	h.answer <- client.GiveUp()
+	if o, err := bob.ContestAndWait(ctx, "demo", ""); err != nil || o.State != lock.Granted {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if v := viewOf(t, bob); v.State != lock.Free {
+		t.Errorf("%+v", v)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"concord/actors/lock"
 	"concord/actors/problem"
 	"concord/internal/node"
+	"concord/transport"
 	"concord/transport/client"
 )
 
@@ -273,5 +274,24 @@ func TestCloseEndsLocks(t *testing.T) {
 	}
 	if _, err := c.Lock(within(t), "demo", client.LockOptions{Wait: true}); !errors.Is(err, client.ErrClosed) {
 		t.Error(err)
+	}
+}
+
+// A service that is gone is waited for no longer than it would take a renewal.
+func TestALockThatCannotBeRenewedEnds(t *testing.T) {
+	s, c := perform(t, client.Options{Attempt: 50 * time.Millisecond, Timeout: 100 * time.Millisecond},
+		line{body: `{"token": "secret", "fence": 1, "expiresIn": 0, "renewAfter": 0}`}, line{silent: true})
+	l, err := c.Lock(within(t), "demo", client.LockOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ends(t, l); !errors.Is(err, client.ErrUnavailable) {
+		t.Error(err)
+	}
+	if err := l.Release(context.Background()); !errors.Is(err, client.ErrUnavailable) {
+		t.Errorf("the service may still hold the lock: %v", err)
+	}
+	if tokens := s.header(transport.HeaderLockToken); tokens[len(tokens)-1] != "secret" {
+		t.Errorf("%q", tokens)
 	}
 }
