@@ -77,7 +77,7 @@ func (s *Service) write(r *transport.Request, id persistence.EntityID, command a
 			done(&transport.Reply{Status: a.Status, Version: a.Version, Body: a.Body}, nil)
 		},
 	}
-	if r.Header.IdempotencyKey != "" && !env.DryRun {
+	if r.Header.IdempotencyKey != "" && (r.Op.Writes || r.Op.Keyed) && !env.DryRun {
 		env.Meta.Key = r.Header.IdempotencyKey
 		env.Meta.KeyDigest = digest(r)
 	}
