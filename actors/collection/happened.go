@@ -93,13 +93,16 @@ type EventData struct {
 	Note       string      `json:"note,omitempty" doc:"What the contestant says"`
 	Acquire    bool        `json:"acquire,omitempty" doc:"The contestant wants the lock for itself"`
 	Reason     string      `json:"reason,omitempty"`
-	How        string      `json:"how,omitempty" doc:"How a grant came about, or how a contest was resolved"`
+	How        string      `json:"how,omitempty" doc:"How a grant came about, how a contest was resolved, or how a lock was released"`
 	ExpiresAt  *time.Time  `json:"expiresAt,omitempty"`
 	Deadline   *time.Time  `json:"deadline,omitempty" doc:"Of the contest"`
 	RetryAfter *time.Time  `json:"retryAfter,omitempty" doc:"When a denied contestant may come back"`
 	Version    uint64      `json:"version,omitempty" doc:"That the parked update made"`
 	Code       string      `json:"code,omitempty" doc:"Of the refusal that the parked update met"`
 }
+
+// byBeacon is how a lock was released without credentials, by its token alone.
+const byBeacon = "beacon"
 
 // published is the event without anything secret.
 func (h *Happened) published() []byte {
@@ -110,6 +113,10 @@ func (h *Happened) published() []byte {
 		d.Ticket = id(lock.TicketID, e.Ticket)
 	case *lock.LockRenewed:
 		d.ExpiresAt = &e.Expires
+	case *lock.LockReleased:
+		if e.Beacon {
+			d.How = byBeacon
+		}
 	case *lock.LockBroken:
 		d.Party, d.Reason = &e.By, e.Reason
 	case *lock.LockTakenOver:

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -73,8 +75,8 @@ postgres means both of its kinds.`,
 	for _, w := range workloads {
 		all = append(all, w.name)
 	}
-	cmd.AddCommand(a.benchOf("all", "All of these", all, &in),
-		a.benchGrowth(), a.benchMemory(), a.benchActivation(), a.benchStart())
+	cmd.AddCommand(a.benchOf("all", "All of these, and locks", all, &in),
+		a.benchLocks(), a.benchGrowth(), a.benchMemory(), a.benchActivation(), a.benchStart())
 	return cmd
 }
 
@@ -135,27 +137,56 @@ func (a *app) runBench(ctx context.Context, loads []string, in *benchInput) erro
 		return err
 	}
 	plan.Progress = a.progress(in.quiet)
-	report, err := bench.Run(ctx, plan)
+	var report benchReport
+	report.Report, err = bench.Run(ctx, plan)
+	if err == nil && len(loads) == len(workloads) && in.url == "" {
+		locks := suite.Locks{Clients: in.clients, Scopes: in.collections, Duration: in.duration, Rounds: in.rounds, Passes: benchPasses,
+			Contests: benchContests, Dir: plan.Dir, Memory: in.data == "mem:", Progress: plan.Progress}
+		var measured suite.Report
+		measured, err = locks.Run(ctx)
+		report.Locks = &measured
+	}
 	if len(report.Results) == 0 {
 		return err
 	}
-	var writeErr error
-	switch a.format {
-	case show.JSON:
-		writeErr = report.WriteJSON(a.out)
-	case show.JSONL:
-		for _, result := range report.Results {
-			if writeErr = show.Encode(a.out, show.JSONL, result); writeErr != nil {
-				break
+	return errors.Join(err, a.writeBench(report))
+}
+
+// benchReport is what a bench has found; Locks is there if all was asked for.
+type benchReport struct {
+	bench.Report
+	Locks *suite.Report `json:"locks,omitempty"`
+}
+
+func (a *app) writeBench(r benchReport) error {
+	switch {
+	case a.format == show.JSON:
+		return show.Encode(a.out, show.JSON, r)
+	case a.format == show.JSONL:
+		for _, result := range r.Results {
+			if err := show.Encode(a.out, show.JSONL, result); err != nil {
+				return err
 			}
 		}
-	default:
-		writeErr = report.WriteTable(a.out)
+		if r.Locks == nil {
+			return nil
+		}
+		for _, m := range r.Locks.Measures {
+			if err := show.Encode(a.out, show.JSONL, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	case r.Locks == nil:
+		return r.WriteTable(a.out)
 	}
-	if err == nil {
-		err = writeErr
+	if err := r.WriteTable(a.out); err != nil {
+		return err
 	}
-	return err
+	if _, err := fmt.Fprintln(a.out, "locks"); err != nil {
+		return err
+	}
+	return r.Locks.WriteTable(a.out)
 }
 
 // progress says on standard error what begins.
@@ -186,6 +217,30 @@ func (a *app) suiteOf(name, short, example string, run func(context.Context, str
 	}
 	cmd.Flags().StringVar(&dir, "data", "", "directory for the data, removed afterwards")
 	cmd.Flags().BoolVar(&quiet, "quiet", false, "say nothing in between")
+	return cmd
+}
+
+// Sizes of the bench of locks that are no flags of `bench all`.
+const (
+	benchPasses   = 1000
+	benchContests = 10_000
+)
+
+func (a *app) benchLocks() *cobra.Command {
+	var l suite.Locks
+	cmd := a.suiteOf("locks", "How fast do locks come, go and change hands, and do contests of one collection slow another down?",
+		"  concord bench locks --clients 16 --duration 2s --rounds 1 --passes 200",
+		func(ctx context.Context, dir string, progress func(string)) (suite.Report, error) {
+			l.Dir, l.Progress = dir, progress
+			return l.Run(ctx)
+		})
+	f := cmd.Flags()
+	f.IntVar(&l.Clients, "clients", benchClients, "connections that acquire and release, each one lock at a time")
+	f.IntVar(&l.Scopes, "scopes", benchCollections, "collections that they lock")
+	f.DurationVar(&l.Duration, "duration", benchDuration, "of one turn")
+	f.IntVar(&l.Rounds, "rounds", benchRounds, "turns")
+	f.IntVar(&l.Passes, "passes", benchPasses, "hand-overs, and contests, one after the other")
+	f.Float64Var(&l.Contests, "contests", benchContests, "contests of one collection that are attempted a second while another is updated")
 	return cmd
 }
 

@@ -342,20 +342,3 @@ func (t *Tail) await(ctx context.Context, msg *nats.Msg, events int) (uint64, er
 	}
 	return ack.Sequence, nil
 }
-
-// prompt tells those whom events concern, once the events themselves are out. It does not wait: a prompt that is lost
-// can still be seen by prompt.list and in the answer to each renewal.
-func (t *Tail) prompt(events []outgoing) error {
-	for _, e := range events {
-		if e.notify == "" {
-			continue
-		}
-		msg := t.message(e)
-		msg.Subject = e.notify
-		msg.Header.Set(jetstream.MsgIDHeader, e.entity.EventID(e.seq)+"@prompt")
-		if err := t.nc.PublishMsg(msg); err != nil {
-			return fmt.Errorf("prompt about %v#%d: %w", e.entity, e.seq, err)
-		}
-	}
-	return nil
-}

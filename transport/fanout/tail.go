@@ -113,8 +113,10 @@ func New(c Config, store Store, nc *nats.Conn, published func(persistence.Kind) 
 	return t, nil
 }
 
-// Committed is the committer's observer: what the group wrote may leave now.
+// Committed is the committer's observer: what the group wrote may leave now. Those whom it concerns are told at once: a
+// prompt does not wait for its turn in the stream.
 func (t *Tail) Committed(group []*persistence.Entry) {
+	t.prompt(group)
 	t.mu.Lock()
 	for _, e := range group {
 		p := persistence.PartitionOf(e.Entity, len(t.durable))
@@ -247,7 +249,6 @@ type outgoing struct {
 	seq     uint64
 	fence   uint64
 	data    []byte
-	notify  string // subject on which somebody whom it concerns is told, too; "" nobody
 }
 
 // batch is what is published at once, and how far the log is read then.
@@ -314,8 +315,7 @@ func (t *Tail) take(b *batch, p persistence.Partition, rec persistence.LogRecord
 		return
 	}
 	data := transport.EventOf(rec.Record).Render()
-	b.events = append(b.events, outgoing{t.subject(rec.Entity), rec.Entity, rec.Record.GetSeq(), rec.Record.GetFence(), data,
-		t.promptSubject(rec.Entity.Provider, rec.Record.GetNotify())})
+	b.events = append(b.events, outgoing{t.subject(rec.Entity), rec.Entity, rec.Record.GetSeq(), rec.Record.GetFence(), data})
 	b.bytes += len(data)
 	if b.oldest.IsZero() || at.Before(b.oldest) {
 		b.oldest = at
@@ -324,15 +324,6 @@ func (t *Tail) take(b *batch, p persistence.Partition, rec persistence.LogRecord
 
 func (t *Tail) subject(e persistence.EntityID) string {
 	return t.config.Prefix + ".event." + e.Kind.String() + "." + e.Provider + "." + e.ID
-}
-
-// promptSubject is where the principal is told what concerns the locks that it holds. Its name may hold anything, so
-// that it stands there in base32 (RFC 4648 section 6, lower case, without padding).
-func (t *Tail) promptSubject(provider, principal string) string {
-	if principal == "" {
-		return ""
-	}
-	return t.config.Prefix + ".event.prompt." + provider + "." + transport.PromptToken(principal)
 }
 
 func (t *Tail) pending() uint64 {
@@ -372,9 +363,6 @@ func (t *Tail) publish(ctx context.Context, b *batch) error {
 	}
 	if seq != 0 {
 		t.cursor.sequence = seq
-	}
-	if err := t.prompt(b.events); err != nil {
-		return err
 	}
 	t.inflight += len(events)
 	t.oldest.Store(0)

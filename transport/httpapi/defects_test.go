@@ -123,6 +123,9 @@ func TestDefect3DeniedWithdrawnAndOverwrittenLookTheSame(t *testing.T) {
 	token := s.acquire("ann")
 	contest("bob")
 	s.ask("POST", lock+"/contest/deny", `{"reason": "ten more minutes"}`, by("ann"), token).is(204)
+	if p := s.ask("POST", lock+"/contest", "", by("bob")).is(429); p.text("code") != "contest-cooldown" || p.header.Get("Retry-After") != "10" {
+		t.Errorf("again: %s, Retry-After %q", p.body, p.header.Get("Retry-After"))
+	}
 	contest("cid")
 	s.ask("DELETE", lock+"/contest", "", by("cid")).is(204)
 	contest("dan")

@@ -158,6 +158,9 @@ func TestBeaconTakesWhatBrowsersSend(t *testing.T) {
 			if v := s.ask("GET", ourLock, "", ann).is(200); v.text("state") != "free" {
 				t.Errorf("state %s", v.body)
 			}
+			if last := s.ask("GET", "/api/v1/providers/main/collections/letters/events", "", ann).is(200); !strings.Contains(string(last.body), `"how":"beacon"`) {
+				t.Errorf("events %s", last.body)
+			}
 			written := s.written()
 			release() // once more
 			if s.written() != written {

@@ -30,6 +30,13 @@ func FuzzRequest(f *testing.F) {
 		f.Add(method, letters+"/documents/a%2Fb", "If-Match: \"v1\"\r\n", []byte(`{"value":{"a":[1,null,"x"]}}`))
 		f.Add(method, provider+"/uploads/id-1/content?x=1", "Range: bytes=0-1\r\n", []byte("abc"))
 	}
+	for _, target := range []string{theirLock, theirLock + "/contest?contestantId=anonymous", theirBeacon} {
+		f.Add("POST", target, "X-Neverpile-Lock-Token: t\r\n", []byte(`{"token":"t"}`))
+		f.Add("POST", target, "Content-Type: text/plain\r\n", []byte(`t`))
+		f.Add("POST", target, "Content-Type: multipart/form-data; boundary=b\r\n",
+			[]byte("--b\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\nt\r\n--b--\r\n"))
+		f.Add("DELETE", target, "X-Neverpile-Lock-Token: t\r\n", []byte(nil))
+	}
 	s := newStack(f)
 	s.logged.forget = true
 	s.ask("PUT", letters, `{"metadata":{"n":1},"documents":{"a":1}}`).is(201)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -241,6 +242,27 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 	if p := s.ask("PUT", letters, `{"metadata":{"n":2}}`, key).is(409).problem(); p.Code != "key-reused" {
 		t.Errorf("code %s", p.Code)
+	}
+}
+
+// TestIdempotencyKeyOfAReadMeansNothing: an answer that was remembered would be an old one.
+func TestIdempotencyKeyOfAReadMeansNothing(t *testing.T) {
+	s := newStack(t)
+	key := header("Idempotency-Key", "k1")
+	if got := s.ask("GET", lock, "", key).is(200).text("state"); got != "free" || s.written() != 0 {
+		t.Errorf("state %s, %d records", got, s.written())
+	}
+	token := header("Lock-Token", s.ask("POST", lock, "", by("ann")).is(201).text("token"))
+	if got := s.ask("GET", lock, "", key).is(200).text("state"); got != "held" {
+		t.Errorf("state %s", got)
+	}
+	s.advance(30 * time.Second)
+	s.ask("PUT", lock, "", by("ann"), token, key).is(200)
+	s.advance(40 * time.Second)
+	s.ask("PUT", lock, "", by("ann"), token, key).is(200)
+	s.advance(40 * time.Second)
+	if got := s.state(); got != "held" {
+		t.Errorf("the second renewal was taken for a repeat: state %s", got)
 	}
 }
 

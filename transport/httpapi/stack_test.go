@@ -275,6 +275,7 @@ func (a *answer) problem() (p transport.ProblemBody) {
 
 // openAPI is the service's own document, with which every answer is compared.
 type openAPI struct {
+	mu       sync.Mutex // of the compiler
 	document map[string]any
 	compiler *jsonschema.Compiler
 	routes   *http.ServeMux
@@ -328,6 +329,8 @@ func (d *openAPI) check(t testing.TB, r *http.Request, a *answer) {
 		return
 	}
 	pointer += "/content/" + escape(mediaType) + "/schema"
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	s, err := d.compiler.Compile("mem:openapi#" + strings.NewReplacer("{", "%7B", "}", "%7D").Replace(pointer))
 	if err != nil {
 		t.Errorf("%s %s: %s is not documented for %d: %v", r.Method, r.URL, mediaType, a.status, err)
