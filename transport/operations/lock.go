@@ -28,13 +28,9 @@ const (
 
 // onLock sends a command to the lock of the collection that the request names.
 func (s *Service) onLock(r *transport.Request, command lock.Command, done reply) {
-	named := ""
-	if c, ok := command.(lock.Acquire); ok {
-		named = c.Token
-	}
 	s.write(r, collectionID(r), &collection.Locking{Command: command}, "", func(a *transport.Reply, err error) {
 		if err == nil {
-			a.Body = s.withToken(r, named, a.Body)
+			a.Body = s.withToken(r, a.Body)
 		}
 		done(a, err)
 	})
@@ -43,8 +39,8 @@ func (s *Service) onLock(r *transport.Request, command lock.Command, done reply)
 var tokenPlace = []byte(`{"token":"#`)
 
 // withToken puts the token into the answer to a grant: it is computed anew each time, so that it need not be stored. Who
-// has named the current one gets that: it may be of another session of the same principal.
-func (s *Service) withToken(r *transport.Request, named string, body []byte) []byte {
+// has acquired with the current one gets that: it may be another own session's.
+func (s *Service) withToken(r *transport.Request, body []byte) []byte {
 	rest, ok := bytes.CutPrefix(body, tokenPlace)
 	number, rest, found := bytes.Cut(rest, []byte(`"`))
 	fence, err := strconv.ParseUint(string(number), 10, 64)
@@ -52,9 +48,9 @@ func (s *Service) withToken(r *transport.Request, named string, body []byte) []b
 		return body
 	}
 	owner := lock.Party{Principal: r.Caller.Principal, Session: r.Header.Session}
-	token := named
-	if token == "" {
-		token = lock.Token(s.LockKey[:], collection.Scope(collectionID(r)), owner, fence)
+	token := lock.Token(s.LockKey[:], collection.Scope(collectionID(r)), owner, fence)
+	if r.Op.Name == "lock.acquire" && r.Header.LockToken != "" {
+		token = r.Header.LockToken
 	}
 	return append(fmt.Appendf(nil, `{"token":%q`, token), rest...)
 }
