@@ -230,7 +230,7 @@ func (n *Node) startCore() (err error) {
 }
 
 // The key that lock tokens are made of is the store's: made once, and kept in it, also in its backups.
-const lockKeyName = "secret.locks"
+const lockKeyName = pebblestore.SecretPrefix + "locks"
 
 func (n *Node) lockKey() (key [32]byte, err error) {
 	kept, err := n.store.Cursor(lockKeyName)

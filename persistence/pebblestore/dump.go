@@ -10,6 +10,9 @@ import (
 	"concord/persistence"
 )
 
+// SecretPrefix begins the names of cursors whose values no dump shows.
+const SecretPrefix = "secret."
+
 // DumpOptions filter a dump.
 type DumpOptions struct {
 	Entity   persistence.EntityID // its records alone; the zero value: of all entities

@@ -51,6 +51,28 @@ func TestDumpShowsEveryRecord(t *testing.T) {
 	}
 }
 
+// A dump shows that there is a secret, and how long it is, but not what it is.
+func TestDumpHidesSecrets(t *testing.T) {
+	w := tamperWorld(t)
+	defer w.close()
+	secret := []byte("correct horse battery staple")
+	if err := w.store.SetCursor(pebblestore.SecretPrefix+"test", secret); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, line := range dump(t, w.store, pebblestore.DumpOptions{Families: []string{"cursor"}, Bodies: true}) {
+		if line.Name == pebblestore.SecretPrefix+"test" {
+			found++
+			if line.Size == nil || *line.Size != len(secret) || len(line.Value)+len(line.Body)+len(line.Error) > 0 {
+				t.Errorf("%+v", line)
+			}
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d lines of the secret", found)
+	}
+}
+
 // A dump can be of one entity, of some families, with contents or without.
 func TestDumpFilters(t *testing.T) {
 	w := tamperWorld(t)

@@ -65,7 +65,12 @@ func (d *dumper) decodePlain(line *DumpLine, letter byte, rest, value []byte) er
 		line.Day = dayText(binary.BigEndian.Uint32(value))
 		line.Position = persistence.Position(binary.BigEndian.Uint64(value[8:]))
 	default:
-		line.Name, line.Value = string(rest), append([]byte(nil), value...)
+		if line.Name = string(rest); letter == familyCursor && strings.HasPrefix(line.Name, SecretPrefix) {
+			size := len(value)
+			line.Size = &size
+			return nil
+		}
+		line.Value = append([]byte(nil), value...)
 	}
 	return nil
 }
