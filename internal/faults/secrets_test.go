@@ -170,7 +170,7 @@ func TestTokensStaySecret(t *testing.T) {
 		return slices.ContainsFunc(sc.Steps, func(s scenario.Step) bool { return s.Restart })
 	})
 	log := &lines{}
-	h := startInProcess(t, zerolog.New(log).Level(zerolog.TraceLevel))
+	h := startInProcess(t, zerolog.New(log).Level(zerolog.TraceLevel), transport.AuthOff{})
 	events, stop := listen(t, h)
 	l := newLedger()
 	for _, d := range h.doors() {
