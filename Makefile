@@ -7,7 +7,8 @@ BIN := bin/concord
 CACHE := $(CURDIR)/.cache
 LINT_VERSION := v2.15.0
 LINT := $(CACHE)/golangci-lint-$(LINT_VERSION)
-PLANTED := skipsync answerearly forgetdedup dropoutbox staleread breakchain skipmark
+PLANTED := skipsync answerearly forgetdedup dropoutbox staleread breakchain skipmark \
+	skipfence skipqueue keepexpired losepark
 FUZZTIME ?= 10s
 GO_FILES := $(shell git ls-files '*.go' 2>/dev/null)
 

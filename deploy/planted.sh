@@ -9,6 +9,10 @@ declare -A test=(
   [dropoutbox]="./internal/faults TestKill"
   [staleread]="./internal/faults TestLinearizable"
   [breakchain]="./internal/faults TestKill"
+  [skipfence]="./internal/faults TestLocksAreLinearizable"
+  [skipqueue]="./internal/faults TestScenarios"
+  [keepexpired]="./internal/faults TestScenarios/http/7-defects"
+  [losepark]="./internal/faults TestKillInEveryState"
   [skipmark]="./persistence/pebblestore TestDamageIsNeverSilent"
 )
 failed=0

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"concord/internal/planted"
 )
 
 // turn is one decision in the making: the state as the events so far leave it.
@@ -100,7 +102,7 @@ func (t *turn) settle() {
 	t.advance() // who waited for a merge to end
 	for {
 		d, ok := t.s.earliest(span.at)
-		if !ok || d.at.After(t.a.Now) {
+		if !ok || d.at.After(t.a.Now) || planted.KeepExpired && d.what == ttlOver {
 			return
 		}
 		t.fire(d)

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"concord/actors/lock/lockpb"
+	"concord/internal/planted"
 )
 
 //go:generate sh -c "cd ../.. && protoc --go_out=. --go_opt=module=concord actors/lock/lockpb/lock.proto"
@@ -34,6 +35,9 @@ func EncodeState(s State) []byte {
 		}
 	}
 	for _, w := range in.queue {
+		if w.operation && planted.LosePark {
+			continue
+		}
 		q := &lockpb.Waiter{Id: w.id, Operation: w.operation, Party: party(w.party), Since: stored(w.since)}
 		if w.operation {
 			q.Base, q.Bytes, q.Expires = w.base, w.bytes, stored(w.expires)

@@ -15,6 +15,7 @@ import (
 
 	"concord/actors/host"
 	"concord/internal/node"
+	"concord/transport"
 )
 
 // house is a service with both doors and the test clock, that can be started again.
@@ -32,15 +33,16 @@ type inProcess struct {
 	fs    vfs.FS
 	clock *host.TestClock
 	log   zerolog.Logger
+	auth  transport.Authenticator
 
 	mu sync.Mutex
 	n  *node.Node
 	nc *nats.Conn
 }
 
-func startInProcess(t testing.TB, log zerolog.Logger) *inProcess {
+func startInProcess(t testing.TB, log zerolog.Logger, auth transport.Authenticator) *inProcess {
 	t.Helper()
-	h := &inProcess{t: t, fs: vfs.NewMem(), clock: host.NewTestClock(time.Time{}), log: log}
+	h := &inProcess{t: t, fs: vfs.NewMem(), clock: host.NewTestClock(time.Time{}), log: log, auth: auth}
 	if err := h.start(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +56,7 @@ func startInProcess(t testing.TB, log zerolog.Logger) *inProcess {
 
 func (h *inProcess) start() (err error) {
 	o := options("", h.log)
-	o.Memory, o.FS, o.Clock = true, h.fs, h.clock
+	o.Memory, o.FS, o.Clock, o.Auth = true, h.fs, h.clock, h.auth
 	o.Fatal = func(err error) { h.t.Error(err) }
 	h.mu.Lock()
 	defer h.mu.Unlock()

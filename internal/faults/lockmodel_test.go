@@ -106,17 +106,17 @@ func (s lockState) written(state lock.State, release bool, token string, a lock.
 	if err != nil {
 		return refusedSeen(err), s
 	}
-	s.version, s.seq = s.version+1, s.seq+1
-	a.Version, a.Seq = s.version, s.seq+1
-	seen := lockSeen{word: "saved", version: s.version}
+	after := lockState{s.lock, s.version + 1, s.seq + 1}
+	a.Version, a.Seq = after.version, after.seq+1
+	seen := lockSeen{word: "saved", version: after.version}
 	if !release {
-		return seen, s
+		return seen, after
 	}
 	events, err := lock.ReleaseWithWrite(admission.State, token, a)
 	if err != nil {
-		panic(fmt.Sprintf("a token that was admitted releases: %v", err))
+		return refusedSeen(err), s
 	}
-	return seen, s.with(admission.State, events, a)
+	return seen, after.with(admission.State, events, a)
 }
 
 func (s lockState) with(state lock.State, events []lock.Event, a lock.Ask) lockState {

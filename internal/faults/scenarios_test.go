@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"concord/actors/lock/scenario"
+	"concord/transport"
 )
 
 // scenariosMaxSkipped bounds the stories that cannot be told from outside: those of merges, jobs and the beacon. It goes
@@ -24,7 +25,7 @@ func TestScenarios(t *testing.T) {
 	for i, name := range []string{"http", "nats"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := startInProcess(t, zerolog.Nop())
+			h := startInProcess(t, zerolog.Nop(), transport.AuthOff{})
 			skipped := tellAll(t, h, h.doors()[i], all)
 			t.Logf("%d stories, %d skipped", len(all)-skipped, skipped)
 			if skipped > scenariosMaxSkipped {

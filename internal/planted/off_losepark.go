@@ -1,0 +1,6 @@
+//go:build !planted_losepark
+
+package planted
+
+// LosePark leaves parked updates out of the stored state.
+const LosePark = false
