@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"concord/actors/collection"
 	"concord/cmd/concord/internal/show"
 	"concord/transport/client"
 )
@@ -40,13 +41,22 @@ func (a *app) typePut() *cobra.Command {
 			}
 			return a.writing(&w, func(c *client.Client, options []client.CallOption) (*client.Result, error) {
 				result, err := c.TypePut(cmd.Context(), args[0], value, options...)
-				return (*client.Result)(result), err
+				return resultOf(result), err
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&w.createOnly, "create-only", false, "refuse if there is such a type")
 	w.addConditions(cmd)
 	return cmd
+}
+
+// resultOf is the result of a write to a type as that of any write; nil without one.
+func resultOf(r *client.TypeResult) *client.Result {
+	if r == nil {
+		return nil
+	}
+	return &client.Result{Result: collection.Result{Provider: r.Provider, ID: r.ID, Version: r.Version, ETag: r.ETag, Seq: r.Seq,
+		Changed: r.Changed}}
 }
 
 func (a *app) typeGet() *cobra.Command {
@@ -122,7 +132,7 @@ func (a *app) typeDelete() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.writing(&w, func(c *client.Client, options []client.CallOption) (*client.Result, error) {
 				result, err := c.TypeDelete(cmd.Context(), args[0], options...)
-				return (*client.Result)(result), err
+				return resultOf(result), err
 			})
 		},
 	}

@@ -199,7 +199,7 @@ func (n *Node) startCore() (err error) {
 	}
 	n.trimmer = n.newTrimmer()
 	watchers, board := operations.NewWatchers(), operations.NewBoard()
-	if err := board.Load(n.store); err != nil {
+	if err := n.meterLocks(board); err != nil {
 		return err
 	}
 	n.comm = persistence.NewCommitter(n.store, persistence.CommitMetrics{Group: n.metrics.Group, Synced: n.metrics.Synced},

@@ -77,8 +77,15 @@ func IdempotencyKey(key string) CallOption { return Header(transport.HeaderIdemp
 // DryRun has the write decided and answered, but not stored.
 func DryRun() CallOption { return Header(transport.HeaderDryRun, "true") }
 
-// LockToken shows the lock under which the write is made.
+// LockToken shows the lock under which the write is made: see Under for a Lock.
 func LockToken(token string) CallOption { return Header(transport.HeaderLockToken, token) }
+
+// ThenRelease gives the lock that the write is made under back, in one step with the write.
+func ThenRelease() CallOption { return Header(transport.HeaderLockRelease, "true") }
+
+// QueueIfLocked leaves the write with the service if the collection is locked: it is made when its turn comes. The
+// Result then has the Operation that stands for it.
+func QueueIfLocked() CallOption { return Header(transport.HeaderPrefer, "respond-async") }
 
 // Version reads an old version instead of the newest.
 func Version(version uint64) CallOption { return Set("version", version) }
@@ -101,7 +108,7 @@ func OnlyDocuments(ids ...string) CallOption { return Set("document", ids) }
 // WithoutDocuments reads the metadata alone.
 func WithoutDocuments() CallOption { return Set("documents", "none") }
 
-// inner names the document that the operation is on.
+// inner names the document, ticket or parked update that the operation is on.
 func inner(id string) CallOption { return func(c *call) { c.inner = id } }
 
 // contentType says what the body is, if it is not our own JSON.

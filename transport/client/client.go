@@ -1,5 +1,5 @@
 // Package client calls Concord over NATS: every operation of the table, retried where that is safe, and what stands on
-// them: an optimistic update loop, a watch without gaps, iterators over pages, uploads.
+// them: an optimistic update loop, a watch without gaps, iterators over pages, uploads, locks that keep themselves.
 //
 // A write carries an idempotency key, the same in each of its attempts, so that an answer that was lost costs a repeat
 // and never a second version. A refusal of the service is a *Problem. A call that got no answer is ErrUnavailable; if it
@@ -7,6 +7,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,9 +61,12 @@ type Client struct {
 	table    map[string]*transport.Operation
 	patience time.Duration // longest wait between two attempts
 
-	mu   sync.Mutex
-	link context.Context // ends when the connection that there is now is lost
-	cut  context.CancelFunc
+	mu        sync.Mutex
+	link      context.Context // ends when the connection that there is now is lost
+	cut       context.CancelFunc
+	principal string // who we are, once we know; "" until then
+	closed    bool
+	running   sync.WaitGroup // what keeps locks
 }
 
 // errLinkLost is why a link ends.
@@ -76,6 +80,9 @@ func Connect(url string, o Options) (*Client, error) {
 		return nil, fmt.Errorf("connect to %s: %q is no provider id", url, o.Provider)
 	}
 	c := &Client{options: o, table: make(map[string]*transport.Operation), patience: retryMax}
+	if o.Token == "" { // else only the service knows who that is
+		c.principal = cmp.Or(o.Principal, transport.Anonymous)
+	}
 	for _, op := range api.Table() {
 		c.table[op.Name] = op
 	}
@@ -131,10 +138,24 @@ func (c *Client) connected() context.Context {
 // Provider is the tenant of the calls that name no other.
 func (c *Client) Provider() string { return c.options.Provider }
 
-// Close ends the connection; calls and watches under way end with an error. It may be called more than once.
+// Close ends the connection; calls and watches under way end with an error, and so do locks: release them before, or they
+// last for their ttl. It waits for what keeps them. It may be called more than once.
 func (c *Client) Close() {
 	c.nc.Close()
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.closed = true
 	c.cut()
+	c.mu.Unlock()
+	c.running.Wait()
+}
+
+// start runs fn on a goroutine that Close waits for; it is false, and nothing runs, if the client is closed.
+func (c *Client) start(fn func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.running.Go(fn)
+	return true
 }

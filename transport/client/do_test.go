@@ -30,6 +30,7 @@ type script struct {
 type line struct {
 	refuse *problem.Problem
 	silent bool
+	body   string // "": {"version":1}
 }
 
 func busy(after time.Duration) line {
@@ -49,6 +50,8 @@ func (s *script) answer(msg *nats.Msg) {
 	switch {
 	case now.silent:
 		return
+	case now.body != "":
+		reply.Data = []byte(now.body)
 	case now.refuse != nil:
 		reply.Header = nats.Header{transport.HeaderServiceCode: {strconv.Itoa(now.refuse.Code.Status())}}
 		reply.Data = transport.RenderProblem(now.refuse, "r1")

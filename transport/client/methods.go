@@ -21,13 +21,22 @@ func ask[A any](ctx context.Context, c *Client, operation, id string, body any, 
 	return answer, nil
 }
 
+// written calls an operation that changes content.
+func written(ctx context.Context, c *Client, operation, id string, body any, options []CallOption) (*Result, error) {
+	r, err := ask[Result](ctx, c, operation, id, body, options)
+	if err == nil && r.Operation != "" {
+		r.Provider, r.ID = c.providerOf(options), id
+	}
+	return r, err
+}
+
 // CollectionPut creates a collection, or replaces the parts of it that are given.
 func (c *Client) CollectionPut(ctx context.Context, id string, r PutRequest, options ...CallOption) (*Result, error) {
 	body, err := r.text()
 	if err != nil {
 		return nil, fmt.Errorf("collection.put %s: %w", id, err)
 	}
-	return ask[Result](ctx, c, "collection.put", id, body, options)
+	return written(ctx, c, "collection.put", id, body, options)
 }
 
 // CollectionPatch makes many changes of one collection, in one version.
@@ -36,19 +45,19 @@ func (c *Client) CollectionPatch(ctx context.Context, id string, changes []Chang
 	if err != nil {
 		return nil, fmt.Errorf("collection.patch %s: %w", id, err)
 	}
-	return ask[Result](ctx, c, "collection.patch", id, body, options)
+	return written(ctx, c, "collection.patch", id, body, options)
 }
 
 // CollectionJSONPatch changes {metadata, documents} by a JSON Patch (RFC 6902). It takes no further members: no reason
 // and no base version; use IfMatch.
 func (c *Client) CollectionJSONPatch(ctx context.Context, id string, patch json.RawMessage, options ...CallOption) (*Result, error) {
-	return ask[Result](ctx, c, "collection.patch", id, patch, with(options, contentType(transport.MediaJSONPatch)))
+	return written(ctx, c, "collection.patch", id, patch, with(options, contentType(transport.MediaJSONPatch)))
 }
 
 // CollectionMergePatch changes {metadata, documents} by a merge patch (RFC 7396). It takes no further members: no reason
 // and no base version; use IfMatch.
 func (c *Client) CollectionMergePatch(ctx context.Context, id string, patch json.RawMessage, options ...CallOption) (*Result, error) {
-	return ask[Result](ctx, c, "collection.patch", id, patch, with(options, contentType(transport.MediaMergePatch)))
+	return written(ctx, c, "collection.patch", id, patch, with(options, contentType(transport.MediaMergePatch)))
 }
 
 // CollectionGet reads a collection with the first page of its documents: see Documents for all of them, and the options
@@ -59,7 +68,7 @@ func (c *Client) CollectionGet(ctx context.Context, id string, options ...CallOp
 
 // CollectionDelete deletes a collection; its history stays readable.
 func (c *Client) CollectionDelete(ctx context.Context, id string, options ...CallOption) (*Result, error) {
-	return ask[Result](ctx, c, "collection.delete", id, nil, options)
+	return written(ctx, c, "collection.delete", id, nil, options)
 }
 
 // CollectionList is one page of the collections: see Collections for all of them.
@@ -69,7 +78,7 @@ func (c *Client) CollectionList(ctx context.Context, options ...CallOption) (*Co
 
 // CollectionRevert makes the content of an old version the newest, as a new version.
 func (c *Client) CollectionRevert(ctx context.Context, id string, to uint64, options ...CallOption) (*Result, error) {
-	return ask[Result](ctx, c, "collection.revert", id, nil, with(options, Set("to", to)))
+	return written(ctx, c, "collection.revert", id, nil, with(options, Set("to", to)))
 }
 
 // CollectionHistory is one page of the versions, the newest first: see History for all of them.
@@ -98,7 +107,7 @@ func (c *Client) CollectionEvents(ctx context.Context, id string, after uint64, 
 
 // DocumentPut writes one document of a collection that exists. The value is sent in the bytes that it has.
 func (c *Client) DocumentPut(ctx context.Context, id, document string, value json.RawMessage, options ...CallOption) (*Result, error) {
-	return ask[Result](ctx, c, "document.put", id, nil, with(options, Set("value", value), inner(document)))
+	return written(ctx, c, "document.put", id, nil, with(options, Set("value", value), inner(document)))
 }
 
 // DocumentGet reads one document.
@@ -108,7 +117,7 @@ func (c *Client) DocumentGet(ctx context.Context, id, document string, options .
 
 // DocumentDelete removes one document.
 func (c *Client) DocumentDelete(ctx context.Context, id, document string, options ...CallOption) (*Result, error) {
-	return ask[Result](ctx, c, "document.delete", id, nil, with(options, inner(document)))
+	return written(ctx, c, "document.delete", id, nil, with(options, inner(document)))
 }
 
 // TypePut creates a collection type, or replaces all of it. The value is the type, sent in the bytes that it has; there is

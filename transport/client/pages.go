@@ -60,6 +60,18 @@ func (c *Client) Types(ctx context.Context, options ...CallOption) iter.Seq2[Typ
 	}, options)
 }
 
+// Locks yields the collections of the provider that are not free, in order of their ids; an error is the last that it
+// yields.
+func (c *Client) Locks(ctx context.Context, options ...CallOption) iter.Seq2[LockItem, error] {
+	return pages(func(options []CallOption) ([]LockItem, string, error) {
+		page, err := c.LockList(ctx, options...)
+		if err != nil {
+			return nil, "", err
+		}
+		return page.Items, page.Next, nil
+	}, options)
+}
+
 // History yields all versions of a collection, the newest first; an error is the last that it yields.
 func (c *Client) History(ctx context.Context, id string, options ...CallOption) iter.Seq2[HistoryItem, error] {
 	return pages(func(options []CallOption) ([]HistoryItem, string, error) {

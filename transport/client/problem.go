@@ -79,17 +79,25 @@ func refusal(msg *nats.Msg) *Problem {
 	if status == "" {
 		return nil
 	}
-	p := &Problem{Raw: msg.Data, Title: msg.Header.Get(transport.HeaderServiceError), RequestID: msg.Header.Get(transport.HeaderRequestID)}
-	p.Status, _ = strconv.Atoi(status)
-	var body transport.ProblemBody
-	if err := json.Unmarshal(msg.Data, &body); err != nil || body.Code == "" {
+	code, _ := strconv.Atoi(status)
+	p := problemIn(msg.Data)
+	if p == nil {
 		// Not an answer of Concord: of the micro package, or of something between.
-		p.Code, p.Detail = codeOf(p.Status), fmt.Sprintf("%s (status %s)", p.Title, status)
-		return p
+		p = &Problem{Raw: msg.Data, Code: codeOf(code), Title: msg.Header.Get(transport.HeaderServiceError)}
+		p.Detail = fmt.Sprintf("%s (status %s)", p.Title, status)
 	}
-	p.Code, p.Detail, p.Errors = body.Code, body.Detail, body.Errors
-	p.RetryAfter = time.Duration(body.RetryAfter * float64(time.Second))
+	p.Status, p.RequestID = code, msg.Header.Get(transport.HeaderRequestID)
 	return p
+}
+
+// problemIn is the problem of an RFC 9457 body, nil if it is none of Concord's.
+func problemIn(text json.RawMessage) *Problem {
+	var body transport.ProblemBody
+	if json.Unmarshal(text, &body) == nil && body.Code != "" {
+		return &Problem{Code: body.Code, Status: body.Status, Title: body.Title, Detail: body.Detail, Errors: body.Errors,
+			RetryAfter: time.Duration(body.RetryAfter * float64(time.Second)), RequestID: body.RequestID, Raw: text}
+	}
+	return nil
 }
 
 func codeOf(status int) problem.Code {

@@ -7,6 +7,7 @@ import (
 
 	"concord/actors/collection"
 	"concord/actors/collectiontype"
+	"concord/actors/lock"
 	"concord/actors/upload"
 	"concord/transport"
 	"concord/transport/api"
@@ -25,13 +26,35 @@ type (
 	BlameEntry     = api.BlameEntry
 	EventPage      = api.EventPage
 	Event          = transport.Event
-	Result         = collection.Result
 	Type           = api.Type
 	TypePage       = api.TypePage
 	TypeItem       = api.TypeItem
 	TypeResult     = collectiontype.Result
 	UploadResult   = upload.Result
+	Grant          = api.Grant
+	Lease          = lock.GrantAnswer
+	Ticket         = lock.TicketAnswer
+	LockView       = lock.View
+	LockPage       = api.LockPage
+	LockItem       = api.ListedLock
+	LockEvent      = collection.EventData
+	ContestAnswer  = lock.ContestAnswer
+	Contest        = lock.ContestView
+	Contestant     = lock.ContestantView
+	Outcome        = lock.OutcomeAnswer
+	Party          = lock.Party
+	Prompt         = api.Prompt
+	PromptList     = api.PromptList
+	Operation      = api.Operation
 )
+
+// Result is the answer to a write. A write that was parked, because it was sent with QueueIfLocked and the collection was
+// locked, has Operation, the id of what waits in its place: then only Provider and ID are set beside it, and
+// OperationWait has the result when there is one.
+type Result struct {
+	collection.Result
+	Operation string `json:"operation,omitempty"`
+}
 
 // PutRequest is what collection.put is given. A part that is nil stays as it is; one that is not replaces the whole part,
 // so that an empty map removes all documents. Contents are sent in the bytes that they have.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"concord/actors/collection"
 	"concord/actors/problem"
 )
 
@@ -82,7 +83,7 @@ func (c *Client) updateOnce(ctx context.Context, id string, change func(*Snapsho
 	}
 	switch {
 	case len(changes) == 0:
-		return &Result{Provider: s.Provider, ID: id, Version: s.Version, ETag: s.ETag, Seq: s.Seq}, nil
+		return &Result{Result: collection.Result{Provider: s.Provider, ID: id, Version: s.Version, ETag: s.ETag, Seq: s.Seq}}, nil
 	case s.Exists():
 		return c.CollectionPatch(ctx, id, changes, with(options, BaseVersion(s.Version))...)
 	}

@@ -60,20 +60,16 @@ func (w *watch) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	live := make(chan *nats.Msg, watchMaxMessages)
-	subscription, err := w.client.nc.ChanSubscribe(subject, live)
+	live, err := w.client.follow(subject)
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", w.id, err)
 	}
-	// An error of the end is no matter: either the connection is closed, or the server forgets the interest with it.
-	defer func() { _ = subscription.Unsubscribe() }()
-	connections := w.client.nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
-	defer w.client.nc.RemoveStatusListener(connections)
+	defer live.close()
 	for {
 		if err := w.catchUp(ctx); err != nil {
 			return err
 		}
-		if err := w.follow(ctx, live, connections); err != nil {
+		if err := w.follow(ctx, live); err != nil {
 			return err
 		}
 	}
@@ -85,7 +81,7 @@ func (w *watch) subject() (string, error) {
 	if err := transport.CheckIDs(&transport.Request{Op: w.client.table["collection.events"], Provider: provider, ID: w.id}); err != nil {
 		return "", local(err)
 	}
-	return w.client.options.Prefix + ".event.collection." + provider + "." + w.id, nil
+	return w.client.eventSubject(provider, w.id), nil
 }
 
 // catchUp yields what the log has above the last event. What can pass it waits out.
@@ -147,7 +143,7 @@ func (w *watch) give(event Event) error {
 
 // follow yields live events, until the log must be looked into: there is a gap, the connection is a new one, or it is
 // time to.
-func (w *watch) follow(ctx context.Context, live <-chan *nats.Msg, connections <-chan nats.Status) error {
+func (w *watch) follow(ctx context.Context, live *feed) error {
 	timer := time.NewTimer(w.poll)
 	defer timer.Stop()
 	for {
@@ -156,13 +152,13 @@ func (w *watch) follow(ctx context.Context, live <-chan *nats.Msg, connections <
 			return ctx.Err()
 		case <-timer.C:
 			return nil
-		case status := <-connections:
+		case status := <-live.connections:
 			if status == nats.CLOSED {
 				return fmt.Errorf("watch %s: %w", w.id, ErrClosed)
 			}
 			w.poll = pollMin
 			return nil
-		case msg := <-live:
+		case msg := <-live.messages:
 			event, ok := w.read(msg)
 			if !ok {
 				continue

@@ -30,10 +30,29 @@ const (
 func (s *Service) onLock(r *transport.Request, command lock.Command, done reply) {
 	s.write(r, collectionID(r), &collection.Locking{Command: command}, "", func(a *transport.Reply, err error) {
 		if err == nil {
-			a.Body = s.withToken(r, command, a.Body)
+			a.Body, a.See = s.withToken(r, command, a.Body), placeOf(r.Op.Name, a)
 		}
 		done(a, err)
 	})
+}
+
+// placeOf is where what a lock operation began can be seen: the lock, the ticket, or what becomes of the contest.
+func placeOf(operation string, a *transport.Reply) transport.Place {
+	var told struct {
+		Ticket string `json:"ticket"`
+	}
+	switch {
+	case a.Status == http.StatusCreated:
+		return transport.Place{Operation: "lock.get"}
+	case a.Status != http.StatusAccepted:
+		return transport.Place{}
+	case operation == "lock.contest":
+		return transport.Place{Operation: "lock.outcome"}
+	case json.Unmarshal(a.Body, &told) != nil || told.Ticket == "":
+		return transport.Place{}
+	default:
+		return transport.Place{Operation: "lock.queue", Inner: told.Ticket}
+	}
 }
 
 var tokenPlace = []byte(`{"token":"#`)
@@ -122,7 +141,7 @@ func (s *Service) lockRenew(_ context.Context, r *transport.Request, done reply)
 }
 
 func (s *Service) lockRelease(_ context.Context, r *transport.Request, done reply) {
-	s.onLock(r, lock.Release{Token: r.Header.LockToken}, done)
+	s.onLock(r, lock.Release{Token: r.Header.LockToken, Beacon: r.Op.Open}, done)
 }
 
 func (s *Service) lockGet(_ context.Context, r *transport.Request, done reply) {

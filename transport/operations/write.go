@@ -2,7 +2,10 @@ package operations
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"mime"
+	"net/http"
 
 	"concord/actors/collection"
 	"concord/actors/jsonvalue"
@@ -30,7 +33,29 @@ func (s *Service) change(r *transport.Request, c collection.Command, u *collecti
 	if u.Park {
 		u.NoRoom = s.Board.Room(r.Provider, len(r.Body), s.Limits.ParkedMaxBytes)
 	}
-	s.write(r, collectionID(r), c, reason, done)
+	s.write(r, collectionID(r), c, reason, func(a *transport.Reply, err error) {
+		if err == nil && (u.Token != "" || a.Status == http.StatusAccepted) {
+			err = tellMore(a)
+		}
+		done(a, err)
+	})
+}
+
+// tellMore reads from the answer to a change what HTTP has headers for: the fence that it was made under, or where the
+// change can be seen that waits for its turn. What is remembered of an answer is its body alone.
+func tellMore(a *transport.Reply) error {
+	var told struct {
+		Lock      collection.UnderLock `json:"lock"`
+		Operation string               `json:"operation"`
+	}
+	if err := json.Unmarshal(a.Body, &told); err != nil {
+		return fmt.Errorf("read the answer to a change: %w", err)
+	}
+	a.Fence = told.Lock.Fence
+	if told.Operation != "" {
+		a.See = transport.Place{Operation: "operation.get", Inner: told.Operation}
+	}
+	return nil
 }
 
 func decodePut(r *transport.Request) (*collection.Write, string, error) {
