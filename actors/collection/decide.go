@@ -141,9 +141,8 @@ func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) ([]E
 
 // change decides on a change of content that the lock has let in: one event, or none.
 func (b Behavior) change(s State, c content, f entity.Facts, t rules.Type) ([]Event, error) {
-	if t.RequireVersion && s.Live() && !named(c) {
-		return nil, problem.New(problem.PreconditionRequired,
-			"this type of collection wants to know which version a change is based on: If-Match, or baseVersion")
+	if err := versionNamed(s, c, t); err != nil {
+		return nil, err
 	}
 	switch c := c.(type) {
 	case *Write:
@@ -155,6 +154,15 @@ func (b Behavior) change(s State, c content, f entity.Facts, t rules.Type) ([]Ev
 	default:
 		panic(fmt.Sprintf("collection: unknown change %T", c))
 	}
+}
+
+// versionNamed refuses a change without a precondition, if the type wants one.
+func versionNamed(s State, c content, t rules.Type) error {
+	if !t.RequireVersion || !s.Live() || named(c) {
+		return nil
+	}
+	return problem.New(problem.PreconditionRequired,
+		"this type of collection wants to know which version a change is based on: If-Match, or baseVersion")
 }
 
 func deletion(s State, c *Delete) ([]Event, error) {

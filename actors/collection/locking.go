@@ -75,6 +75,9 @@ func (b Behavior) admitted(s State, c content, f entity.Facts, m entity.Meta) ([
 	ask, u := b.ask(s, m, t), c.under()
 	admission, err := lock.Admit(s.Lock, lock.Write{Token: u.Token}, ask)
 	if p, ok := errIs(err, problem.Locked); ok && u.Park {
+		if err := versionNamed(s, c, t); err != nil {
+			return nil, err // when it has its turn, it builds on a version that its caller has not named
+		}
 		return b.park(s, c, m, ask, p)
 	}
 	if err != nil {
@@ -234,7 +237,8 @@ func (b Behavior) run(s State, op lock.Operation, f entity.Facts, t rules.Type) 
 	return events, s.Version + uint64(len(events)), nil, nil
 }
 
-// parked reads back what was parked. Without a base of its own it builds on the version at its parking.
+// parked reads back what was parked. Without a base of its own it builds on the version at its parking, which is 0 if there
+// was no collection.
 func parked(op lock.Operation, f entity.Facts) (content, Origin, error) {
 	e, _ := f.Event(op.Number)
 	if e.Type == "" {
@@ -248,7 +252,7 @@ func parked(op lock.Operation, f entity.Facts) (content, Origin, error) {
 	if err != nil {
 		return nil, Origin{}, err
 	}
-	if p := c.preconditions(); !named(c) && op.Base > 0 {
+	if p := c.preconditions(); !based(c) {
 		p.Base = &op.Base
 	}
 	return c, origin, nil
@@ -265,10 +269,21 @@ func from(e Event, o Origin) {
 	}
 }
 
-// named says that the change names the version that it builds on, in some way.
+// named says that the change has a precondition, in some way.
 func named(c content) bool {
-	p := c.preconditions()
-	if p.Base != nil || p.IfExists || p.IfNoneMatch || len(p.IfMatch) > 0 {
+	return every(c, func(p Preconditions) bool {
+		return p.Base != nil || p.IfExists || p.IfNoneMatch || len(p.IfMatch) > 0
+	})
+}
+
+// based says that the change names the version that it builds on. That there is something (If-Match: *) names none.
+func based(c content) bool {
+	return every(c, func(p Preconditions) bool { return p.Base != nil || p.IfNoneMatch || len(p.IfMatch) > 0 })
+}
+
+// every says whether the preconditions of the change are enough, or else those of each of its parts.
+func every(c content, enough func(Preconditions) bool) bool {
+	if enough(*c.preconditions()) {
 		return true
 	}
 	w, ok := c.(*Write)
@@ -276,7 +291,8 @@ func named(c content) bool {
 		return false
 	}
 	for i := range w.Changes {
-		if ch := &w.Changes[i]; ch.Base == nil && !ch.IfExists && !ch.IfNoneMatch && len(ch.IfMatch) == 0 {
+		ch := &w.Changes[i]
+		if !enough(Preconditions{Base: ch.Base, IfExists: ch.IfExists, IfNoneMatch: ch.IfNoneMatch, IfMatch: ch.IfMatch}) {
 			return false
 		}
 	}

@@ -25,6 +25,9 @@ func (b Behavior) revert(s State, c *Revert, f entity.Facts) ([]Event, error) {
 	if c.To == s.Version {
 		return nil, nil
 	}
+	if err := f.TooMuch(); err != nil {
+		return nil, err
+	}
 	encoded, was, _ := f.Was()
 	then, err := b.stateAt(encoded, c.To)
 	if err != nil {

@@ -59,7 +59,8 @@ type Facts struct {
 	all   map[string]Fact
 	was   map[string]Fact
 	then  Encoded // event of the version that was wanted
-	bytes int     // of the contents in parts and was
+	many  *problem.Problem
+	bytes int // of the contents in parts and was
 	kept  map[uint64]bool
 	event map[uint64]Encoded
 	of    map[persistence.EntityID][]byte
@@ -83,6 +84,15 @@ func (f Facts) All() (parts map[string]Fact, ok bool) { return f.all, f.all != n
 // Was are the event of the version asked for, and the parts that changed since, as they were then.
 func (f Facts) Was() (then Encoded, parts map[string]Fact, ok bool) {
 	return f.then, f.was, f.was != nil
+}
+
+// TooMuch is the refusal of a command that wants to know more than can be read for one (Want.Was): then Was has only some
+// of it. nil: it has all.
+func (f Facts) TooMuch() error {
+	if f.many == nil {
+		return nil
+	}
+	return f.many
 }
 
 // Event is the event with the seq, its contents left out; its type is empty if it is not kept. ok is false if it was not

@@ -150,7 +150,8 @@ func (s *Shell[S, C, E]) allParts() (map[string]Fact, error) {
 }
 
 // partsSince finds the parts that were written after the version, as they are and as they were. It waits until the
-// store shows everything: a revert is the one command that looks back, and may.
+// store shows everything: a revert is the one command that looks back, and may. That there is too much to be read is a
+// fact for the decision: a command that comes again by itself would meet an error for ever.
 func (s *Shell[S, C, E]) partsSince(f *Facts, version uint64) error {
 	if err := s.settle(); err != nil {
 		return err
@@ -173,9 +174,10 @@ func (s *Shell[S, C, E]) partsSince(f *Facts, version uint64) error {
 				continue
 			}
 			if len(f.was) == wasMaxParts {
-				return problem.New(problem.TooLarge, "more than %d documents changed since version %d", wasMaxParts, version)
+				f.many = problem.New(problem.TooLarge, "more than %d documents changed since version %d", wasMaxParts, version)
+				return nil
 			}
-			if err := s.partWas(f, p.GetId(), version); err != nil {
+			if err := s.partWas(f, p.GetId(), version); err != nil || f.many != nil {
 				return err
 			}
 		}
@@ -199,7 +201,7 @@ func (s *Shell[S, C, E]) partWas(f *Facts, id string, version uint64) error {
 		return err
 	}
 	if f.bytes += len(f.was[id].Body) + len(f.parts[id].Body); f.bytes > wasMaxBytes {
-		return problem.New(problem.TooLarge, "more than %d bytes changed since version %d", wasMaxBytes/2, version)
+		f.many = problem.New(problem.TooLarge, "more than %d bytes changed since version %d", wasMaxBytes/2, version)
 	}
 	return nil
 }

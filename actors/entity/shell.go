@@ -158,7 +158,7 @@ func (s *Shell[S, C, E]) wake() {
 		}
 		c, m := s.timed.Wake(s.state)
 		seq := s.head.Seq
-		s.handle(&Envelope{Entity: s.id, Command: c, Meta: m, Reply: func(Answer, error) {}})
+		s.handle(&Envelope{Entity: s.id, Command: c, Meta: m, Reply: func(Answer, error) {}}, true)
 		s.woke = s.newest()
 		due = s.timed.Due(s.state)
 		if s.head.Seq == seq && !due.After(s.now()) {
@@ -166,6 +166,11 @@ func (s *Shell[S, C, E]) wake() {
 			break
 		}
 	}
+	s.arm(due)
+}
+
+// arm sets the alarm.
+func (s *Shell[S, C, E]) arm(due time.Time) {
 	if !due.Equal(s.alarm) {
 		s.alarm = due
 		s.world.Alarm(s.id, due)
@@ -179,11 +184,13 @@ func (s *Shell[S, C, E]) now() time.Time { return s.world.Now().Truncate(time.Mi
 
 // Handle decides on one command and answers it when its outcome is durable; then it does what is due.
 func (s *Shell[S, C, E]) Handle(env *Envelope) {
-	s.handle(env)
+	s.handle(env, false)
 	s.wake()
 }
 
-func (s *Shell[S, C, E]) handle(env *Envelope) {
+// handle decides on one command. waking says that it is for what is due: then wake sets the alarm, once it is done or has
+// to be put off.
+func (s *Shell[S, C, E]) handle(env *Envelope, waking bool) {
 	s.pending.forget(s.world.Committer.Durable())
 	s.saw = 0
 	m := env.Meta
@@ -196,6 +203,9 @@ func (s *Shell[S, C, E]) handle(env *Envelope) {
 		m.Time = s.head.Time
 	}
 	answer, records, err := s.decide(env, m)
+	if s.timed != nil && !waking {
+		s.arm(s.timed.Due(s.state)) // before the answer: whoever has it may move a test clock on
+	}
 	switch {
 	case err != nil:
 		s.world.Committer.After(s.seen(), func() { env.Reply(Answer{}, err) })

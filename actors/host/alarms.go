@@ -28,6 +28,19 @@ type alarm struct {
 func (a *alarms) set(e persistence.EntityID, at time.Time) (first bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.put(e, at)
+}
+
+// found adds an alarm that stands in the index, unless the entity has set one by itself meanwhile: it knows better.
+func (a *alarms) found(e persistence.EntityID, at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.of[e] == nil {
+		a.put(e, at)
+	}
+}
+
+func (a *alarms) put(e persistence.EntityID, at time.Time) (first bool) {
 	known := a.of[e]
 	switch {
 	case at.IsZero() && known == nil:

@@ -3,10 +3,12 @@ package host
 import (
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
 
@@ -178,6 +180,72 @@ func TestAlarmKeepsInMemory(t *testing.T) {
 	r.host.Sweep()
 	if r.host.Active() != 0 {
 		t.Errorf("%d entities in memory after the end", r.host.Active())
+	}
+}
+
+// TestSurplusIsMadeOfThoseThatMayGo: entities that stay for their alarms do not keep the others in memory.
+func TestSurplusIsMadeOfThoseThatMayGo(t *testing.T) {
+	b := DefaultBounds
+	b.ActiveMax = 1
+	r := newRig(t, vfs.NewMem(), b)
+	r.askOf(leaseID("a"), grant{})
+	shard := func(id persistence.EntityID) uint64 { return xxhash.Sum64String(id.ID) % shardCount }
+	other := 0
+	for shard(counterID(fmt.Sprint(other))) != shard(leaseID("a")) {
+		other++
+	}
+	r.clock.Set(r.clock.Now().Add(time.Second))
+	r.ask(fmt.Sprint(other), add{})
+	r.settle()
+	r.host.Sweep()
+	if r.host.Active() != 1 {
+		t.Errorf("%d entities in memory, want the lease alone", r.host.Active())
+	}
+}
+
+// settle waits until no decision is under way: an answer may be out before its decision has returned.
+func (r *rig) settle() {
+	for i := range r.host.shards {
+		sh := &r.host.shards[i]
+		for busy := true; busy; runtime.Gosched() {
+			busy = false
+			sh.mu.RLock()
+			for _, s := range sh.slots {
+				busy = busy || s.busy.Load() != 0 || s.inFlight.Load() != 0
+			}
+			sh.mu.RUnlock()
+		}
+	}
+}
+
+// TestAlarmStandsBeforeTheAnswer: who has the answer may move the clock to the time that it names.
+func TestAlarmStandsBeforeTheAnswer(t *testing.T) {
+	r := newRig(t, vfs.NewMem(), DefaultBounds)
+	for _, c := range []any{grant{}, heartbeat{}} {
+		r.clock.Set(r.clock.Now().Add(time.Second))
+		next := make(chan time.Time, 1)
+		r.host.Deliver(&entity.Envelope{Entity: leaseID("a"), Command: c,
+			Reply: func(entity.Answer, error) { next <- r.host.timers.alarms.next() }})
+		if got, want := <-next, r.clock.Now().Add(leaseLength); !got.Equal(want) {
+			t.Errorf("%T: the alarm is at %v, want %v", c, got, want)
+		}
+	}
+}
+
+// TestIndexIsOlderThanTheEntity: an alarm that an entity has set while the index is read stands, sooner or later.
+func TestIndexIsOlderThanTheEntity(t *testing.T) {
+	var a alarms
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, after := range []time.Duration{time.Second, time.Hour} {
+		a.set(leaseID("a"), start.Add(after))
+		a.found(leaseID("a"), start.Add(time.Minute))
+		if got := a.next(); !got.Equal(start.Add(after)) {
+			t.Errorf("the alarm is at %v, want %v after %v", got, after, start)
+		}
+	}
+	a.found(leaseID("b"), start)
+	if got := a.next(); !got.Equal(start) {
+		t.Errorf("the alarm is at %v, want %v", got, start)
 	}
 }
 

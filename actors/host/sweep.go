@@ -57,19 +57,25 @@ func (h *Host) sweepShard(sh *shard, idleSince int64, surplus int) {
 		return
 	}
 	slices.SortFunc(idle, func(a, b candidate) int { return cmp.Compare(a.used, b.used) })
-	for _, c := range idle[:min(surplus, len(idle))] {
-		h.passivate(sh, c.id, c.slot)
+	for _, c := range idle {
+		if h.passivate(sh, c.id, c.slot) {
+			surplus--
+		}
+		if surplus == 0 {
+			return
+		}
 	}
 }
 
 // passivate takes an entity out of the table and stops its actor, if no command of it is in flight. Commands are counted
 // in under the shard's lock, which is held here: so none can be in the mailbox, and what the entity submitted is durable.
-func (h *Host) passivate(sh *shard, id persistence.EntityID, s *slot) {
+func (h *Host) passivate(sh *shard, id persistence.EntityID, s *slot) bool {
 	if s.inFlight.Load() != 0 || s.busy.Load() != 0 || h.timers.alarms.has(id) {
-		return
+		return false
 	}
 	delete(sh.slots, id)
 	h.active.Add(-1)
 	h.system.Root.Stop(s.pid)
 	h.observer.Passivated()
+	return true
 }

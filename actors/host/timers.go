@@ -53,8 +53,8 @@ func (t *timers) load() error {
 			if err != nil {
 				return fmt.Errorf("timers of partition %d: %w", p, err)
 			}
-			if t.host.timed(timer.Entity) && !t.alarms.has(timer.Entity) {
-				t.alarms.set(timer.Entity, timer.Due)
+			if t.host.timed(timer.Entity) {
+				t.alarms.found(timer.Entity, timer.Due)
 			}
 		}
 	}

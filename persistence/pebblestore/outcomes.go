@@ -159,13 +159,17 @@ func (s *Store) forget(b *pebble.Batch, p persistence.Partition, lower, upper []
 
 // forgetStrays removes the log records that stand there for their outcomes alone: those of commands that changed nothing,
 // and those below the edges of their histories. The newest record of a partition stays for the time being: it says where
-// the partition's log ends.
+// the partition's log ends. A newer one that a group is about to write does not count: a crash may keep what is removed
+// here and lose that group, and positions would be given twice.
 func (s *Store) forgetStrays(b *pebble.Batch, p persistence.Partition, day uint32) (freed int, err error) {
+	s.writing.Lock()
+	end := s.Last(p)
+	s.writing.Unlock()
 	prefix := appendPrefix(nil, p, familyStray)
 	upper := strayKey(p, day, 0)
 	err = s.walk(prefix, upper, func(key, _ []byte) error {
 		pos := persistence.Position(binary.BigEndian.Uint64(key[7:]))
-		if pos == s.Last(p) {
+		if pos == end {
 			return nil
 		}
 		freed++

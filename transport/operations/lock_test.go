@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -228,4 +229,78 @@ func TestRevertToNoVersion(t *testing.T) {
 	must[collection.Result](b, "collection.put", "c", `{}`)
 	must[api.Grant](b, "lock.acquire", "c", ``)
 	b.refused(problem.Invalid, "collection.revert", "c", `{"to": 0}`, as("bob"), with(transport.HeaderPrefer, "respond-async"))
+}
+
+// TestParkedRevertOfTooMuch: if it is too much to be read by the time it has its turn, it is refused, and the line moves on.
+func TestParkedRevertOfTooMuch(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	must[collection.Result](b, "collection.put", "c", `{"metadata": {"n": 1}}`)
+	must[collection.Result](b, "collection.put", "c", `{"metadata": {"n": 2}}`)
+	grant := must[api.Grant](b, "lock.acquire", "c", ``)
+	parked := must[api.Parked](b, "collection.revert", "c", `{"to": 1}`, as("bob"), with(transport.HeaderPrefer, "respond-async"))
+	var many strings.Builder
+	for n := range 10_000 {
+		fmt.Fprintf(&many, `,"d%d":%d`, n, n)
+	}
+	must[collection.Result](b, "collection.put", "c", `{"documents":{`+many.String()[1:]+`}}`, token(grant.Token))
+	must[collection.Result](b, "document.put", "c", `{"value": 1}`, inDocument("one more"), token(grant.Token),
+		with(transport.HeaderLockRelease, "true"))
+	// Every answer of the collection comes after its turn: it is taken before the next command.
+	if v := must[lock.View](b, "lock.get", "c", ``); v.State != lock.Free {
+		t.Errorf("the lock is %s", v.State)
+	}
+	if o := must[api.Operation](b, "operation.get", "c", ``, inDocument(parked.Operation)); o.State != lock.OperationHasFailed {
+		t.Errorf("%+v", o)
+	}
+	b.refused(problem.TooLarge, "collection.revert", "c", `{"to": 1}`)
+}
+
+// TestParkedBeforeTheCollection: what was parked when there was no collection does not write over the one that was made.
+func TestParkedBeforeTheCollection(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	grant := must[api.Grant](b, "lock.acquire", "c", ``)
+	parked := must[api.Parked](b, "collection.put", "c", `{"metadata": {"by": "bob"}, "onLocked": "queue"}`, as("bob"))
+	must[collection.Result](b, "collection.put", "c", `{"metadata": {"by": "ann"}}`, token(grant.Token), with(transport.HeaderLockRelease, "true"))
+	must[lock.View](b, "lock.get", "c", ``)
+	if o := must[api.Operation](b, "operation.get", "c", ``, inDocument(parked.Operation)); o.Code != string(problem.VersionConflict) {
+		t.Errorf("%+v", o)
+	}
+	// Where nobody has made it, it is made.
+	grant = must[api.Grant](b, "lock.acquire", "new", ``)
+	parked = must[api.Parked](b, "collection.put", "new", `{"metadata": {"by": "bob"}, "onLocked": "queue"}`, as("bob"))
+	if _, p := b.do("lock.release", "new", ``, token(grant.Token)); p != nil {
+		t.Fatal(p)
+	}
+	must[lock.View](b, "lock.get", "new", ``)
+	if o := must[api.Operation](b, "operation.get", "new", ``, inDocument(parked.Operation)); o.Version != 1 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestParkedForAnyVersion: If-Match: * names no version, so that the one at the parking is the base.
+func TestParkedForAnyVersion(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	must[collection.Result](b, "collection.put", "c", `{"metadata": {"n": 1}, "documents": {"d": 1}}`)
+	grant := must[api.Grant](b, "lock.acquire", "c", ``)
+	queue, any := with(transport.HeaderPrefer, "respond-async"), with("If-Match", "*")
+	first := must[api.Parked](b, "collection.put", "c", `{"metadata": {"n": 9}}`, as("bob"), queue, any)
+	second := must[api.Parked](b, "document.put", "c", `{"value": 9}`, as("bob"), queue, any, inDocument("d"))
+	must[collection.Result](b, "collection.put", "c", `{"metadata": {"n": 2}, "documents": {"d": 2}}`, token(grant.Token),
+		with(transport.HeaderLockRelease, "true"))
+	must[lock.View](b, "lock.get", "c", ``)
+	for _, parked := range []api.Parked{first, second} {
+		if o := must[api.Operation](b, "operation.get", "c", ``, inDocument(parked.Operation)); o.Code != string(problem.VersionConflict) {
+			t.Errorf("%+v", o)
+		}
+	}
+}
+
+// TestParkedWithoutVersion: a type that wants to know the version wants it of an update that waits, too.
+func TestParkedWithoutVersion(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	must[map[string]any](b, "type.put", "strict", `{"requireVersion": true}`)
+	must[collection.Result](b, "collection.put", "c", `{"type": "strict"}`)
+	must[api.Grant](b, "lock.acquire", "c", ``)
+	b.refused(problem.PreconditionRequired, "collection.put", "c", `{"metadata": {"n": 1}, "onLocked": "queue"}`, as("bob"))
+	must[api.Parked](b, "collection.put", "c", `{"metadata": {"n": 1}, "onLocked": "queue", "baseVersion": 1}`, as("bob"))
 }
