@@ -23,6 +23,8 @@ type Kind struct {
 	Rebuild func(head persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error)
 	// Published says that the events of the kind leave on the event stream.
 	Published bool
+	// Needs is the seq of the oldest event that an entity in the stored state still needs; 0: none. Retention leaves it.
+	Needs func(state []byte) (uint64, error)
 	// Timed says that its entities set their alarms themselves (entity.Timed).
 	Timed bool
 }
@@ -59,6 +61,17 @@ func define[S, C, E any](b entity.Behavior[S, C, E], published bool) Kind {
 		Number:    b.Kind(),
 		Published: published,
 		Timed:     timed,
+		Needs: func(state []byte) (uint64, error) {
+			keeper, ok := b.(entity.Keeper[S])
+			if !ok {
+				return 0, nil
+			}
+			s, err := b.DecodeState(state)
+			if err != nil {
+				return 0, fmt.Errorf("what an entity of kind %v needs: %w", b.Kind(), err)
+			}
+			return keeper.Needs(s), nil
+		},
 		Activate: func(id persistence.EntityID, w *entity.World) (entity.Live, error) {
 			return entity.Activate(b, id, w)
 		},
@@ -78,5 +91,17 @@ func Fold(l Limits) func(head persistence.Head, rec *recordpb.Record, hash []byt
 			return head, persistence.Projection{}, fmt.Errorf("%w: record of unknown kind %d", persistence.ErrCorrupt, rec.GetKind())
 		}
 		return kind.Rebuild(head, rec, hash)
+	}
+}
+
+// Needs is what retention leaves of an entity, whatever its kind: see Kind.Needs.
+func Needs(l Limits) func(e persistence.EntityID, state []byte) (uint64, error) {
+	kinds := Kinds(l, [32]byte{})
+	return func(e persistence.EntityID, state []byte) (uint64, error) {
+		kind, ok := kinds[e.Kind]
+		if !ok {
+			return 0, fmt.Errorf("%w: entity %v of an unknown kind", persistence.ErrCorrupt, e)
+		}
+		return kind.Needs(state)
 	}
 }

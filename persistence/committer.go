@@ -38,6 +38,7 @@ type Committer struct {
 	queue   []submission
 	last    LSN
 	closing bool
+	closed  chan struct{}
 	wake    chan struct{}
 
 	durable atomic.Uint64
@@ -59,7 +60,7 @@ type CommitMetrics struct {
 func NewCommitter(j Journal, m CommitMetrics, observers ...Observer) *Committer {
 	return &Committer{
 		journal: j, metrics: m, observers: observers,
-		wake: make(chan struct{}, 1), answers: make(chan []func(), answerMaxGroups),
+		closed: make(chan struct{}), wake: make(chan struct{}, 1), answers: make(chan []func(), answerMaxGroups),
 	}
 }
 
@@ -116,13 +117,19 @@ func (c *Committer) enqueue(s submission) LSN {
 // Close refuses further submissions; Run returns when what was submitted before is durable and answered.
 func (c *Committer) Close() {
 	c.mu.Lock()
-	c.closing = true
+	if !c.closing {
+		c.closing = true
+		close(c.closed)
+	}
 	c.mu.Unlock()
 	select {
 	case c.wake <- struct{}{}:
 	default:
 	}
 }
+
+// Closed is closed by Close: whoever waits for a callback of its own need not wait any longer.
+func (c *Committer) Closed() <-chan struct{} { return c.closed }
 
 // Run commits until Close or an error of the journal, which is final. It owns the goroutine that waits for the disk,
 // and the one that sends the answers, so that the next sync does not wait for them.

@@ -207,6 +207,9 @@ type LogRecord struct {
 	Record   *recordpb.Record
 }
 
+// SecretPrefix begins the names of cursors that nobody is shown: a dump has their size alone.
+const SecretPrefix = "secret."
+
 // CursorStore keeps how far a reader of the log has come. Moving a cursor back is allowed: readers repeat, never skip.
 type CursorStore interface {
 	Cursor(name string) ([]byte, error)

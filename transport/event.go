@@ -3,6 +3,7 @@ package transport
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"concord/persistence"
@@ -107,11 +108,60 @@ func EventOf(rec *recordpb.Record) Event {
 	}
 }
 
-// Render is the event as JSON.
+// Render is the event as JSON, as json.Marshal writes it: every change is rendered, so that it is done without
+// reflection as far as it goes.
 func (e Event) Render() []byte {
-	text, err := json.Marshal(e)
-	if err != nil {
-		panic(fmt.Sprintf("transport: event %s: %v", e.ID, err))
+	b := make([]byte, 0, 384+len(e.Data.Lock)+2*e.Data.Bytes())
+	member := func(name, value string) {
+		b = append(append(append(b, '"'), name...), `":`...)
+		b = append(appendString(b, value), ',')
 	}
-	return text
+	number := func(name string, n uint64) {
+		b = append(append(append(b, '"'), name...), `":`...)
+		b = append(strconv.AppendUint(b, n, 10), ',')
+	}
+	b = append(b, '{')
+	member("id", e.ID)
+	member("type", e.Type)
+	member("kind", e.Kind)
+	member("provider", e.Provider)
+	member("entity", e.Entity)
+	number("seq", e.Seq)
+	number("version", e.Version)
+	b = append(b, `"time":"`...)
+	b = append(e.Time.AppendFormat(b, time.RFC3339Nano), `",`...)
+	member("principal", e.Principal)
+	if e.RequestID != "" {
+		member("requestId", e.RequestID)
+	}
+	if e.Fence != 0 {
+		number("fence", e.Fence)
+	}
+	b = append(b, `"data":`...)
+	return append(e.Data.render(b), '}')
+}
+
+func (d EventData) render(b []byte) []byte {
+	if len(d.Lock) > 0 {
+		return append(b, d.Lock...)
+	}
+	text, err := json.Marshal(d.Changed)
+	if err != nil {
+		panic(fmt.Sprintf("transport: names always marshal: %v", err))
+	}
+	return append(b, text...)
+}
+
+// appendString quotes what needs no escape by itself.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			text, err := json.Marshal(s)
+			if err != nil {
+				panic(fmt.Sprintf("transport: a string always marshals: %v", err))
+			}
+			return append(b, text...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
 }

@@ -62,11 +62,15 @@ type Operation struct {
 	Params []Param
 	Body   any // zero value of the request body's JSON type, nil: no body
 	Types  []string
-	Answer any // zero value of the answer's JSON type, nil: none
-	Status int // of success, as documented; a handler may give another
+	Answer any       // zero value of the answer's JSON type, nil: none
+	Status int       // of success, as documented; a handler may give another
+	Also   []Outcome // other successes
 
 	Writes bool // takes preconditions, an idempotency key and dryRun
 	Keyed  bool // takes an idempotency key, and no more
+	Locks  bool // takes a lock's token
+	Under  bool // changes what a lock guards: may end the lock with it (Lock-Release), or wait for its turn (Prefer)
+	Open   bool // asks for no credentials: what the request proves by itself must do
 	// Handle answers a request. It is called on a goroutine that serves others, too: it must return soon. done must be
 	// called exactly once, from any goroutine, unless the process ends.
 	Handle func(ctx context.Context, r *Request, done func(*Reply, error))
@@ -74,6 +78,13 @@ type Operation struct {
 	Blocks bool
 	// Stream goes on sending events until the context ends, for SSE; nil: the operation does not stream.
 	Stream func(ctx context.Context, r *Request, send func(StreamEvent) error) error
+}
+
+// Outcome is a success of another kind than the usual one.
+type Outcome struct {
+	Status int
+	Answer any // zero value of its JSON type
+	Doc    string
 }
 
 // StreamEvent is one server-sent event.
@@ -159,8 +170,17 @@ func (r *Request) SetParam(name, value string) {
 type Reply struct {
 	Status      int
 	Version     uint64 // of the entity, for ETag; 0: none
+	Fence       uint64 // of the lock that a change was made under, for Lock-Fence; 0: none
 	Body        []byte
 	ContentType string
+	See         Place             // where what the request began can be seen, for Location
+	Header      map[string]string // further headers of HTTP, in the words of another system
+}
+
+// Place is an operation on the request's own entity. The zero value is none.
+type Place struct {
+	Operation string // of the table: "operation.get"
+	Inner     string // id below the entity, if the operation has one
 }
 
 // Names of the headers, the same on both APIs.
@@ -173,6 +193,7 @@ const (
 	HeaderIfNoneMatch    = "If-None-Match"
 	HeaderLockToken      = "Lock-Token"
 	HeaderLockRelease    = "Lock-Release"
+	HeaderLockFence      = "Lock-Fence" // of answers over HTTP
 	HeaderPrefer         = "Prefer"
 	HeaderDeadline       = "Concord-Deadline"
 	HeaderTraceParent    = "traceparent"
@@ -259,6 +280,25 @@ func (g *Gate) Enter(r *Request) error {
 	if err := r.Header.check(g.Limits.HeaderMaxBytes); err != nil {
 		return err
 	}
+	if err := g.admit(r); err != nil {
+		return err
+	}
+	if err := CheckParams(r); err != nil {
+		return err
+	}
+	if len(r.Body) > g.Limits.RequestMaxBytes {
+		return problem.New(problem.TooLarge, "a request of %d bytes: the limit is %d; larger input goes by upload",
+			len(r.Body), g.Limits.RequestMaxBytes).With("limit", g.Limits.RequestMaxBytes)
+	}
+	return r.setDeadline(g.Now())
+}
+
+// admit finds out who asks, and whether they may. Who needs no credentials is not told what there is, either.
+func (g *Gate) admit(r *Request) error {
+	if r.Op.Open {
+		r.Caller = Caller{Principal: Anonymous}
+		return CheckIDs(r)
+	}
 	caller, err := g.Auth.Authenticate(&r.Header)
 	if err != nil {
 		return err
@@ -273,12 +313,5 @@ func (g *Gate) Enter(r *Request) error {
 	if !r.Op.Global && !g.Auth.Knows(r.Provider) && !g.Exists(r.Provider) {
 		return problem.New(problem.NotFound, "there is no provider %q", r.Provider)
 	}
-	if err := CheckParams(r); err != nil {
-		return err
-	}
-	if len(r.Body) > g.Limits.RequestMaxBytes {
-		return problem.New(problem.TooLarge, "a request of %d bytes: the limit is %d; larger input goes by upload",
-			len(r.Body), g.Limits.RequestMaxBytes).With("limit", g.Limits.RequestMaxBytes)
-	}
-	return r.setDeadline(g.Now())
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"concord/actors/collection/collectionpb"
@@ -26,6 +27,7 @@ type Behavior struct {
 var (
 	_ entity.Behavior[State, Command, Event] = Behavior{}
 	_ entity.Timed[State, Command]           = Behavior{}
+	_ entity.Keeper[State]                   = Behavior{}
 )
 
 // FormatJSON and FormatMARC are the formats of a collection's documents.
@@ -306,7 +308,28 @@ func infoOf(f entity.Fact) *collectionpb.PartInfo {
 	return &info
 }
 
-func hashOf(f entity.Fact) uint64 { return infoOf(f).GetHash() }
+// hashOf is the hash in a part's info, without decoding the rest: every write asks for it.
+func hashOf(f entity.Fact) uint64 {
+	for b := f.Info; len(b) > 0; {
+		number, kind, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return 0
+		}
+		b = b[n:]
+		if number == infoFieldHash && kind == protowire.Fixed64Type {
+			hash, _ := protowire.ConsumeFixed64(b)
+			return hash
+		}
+		if n = protowire.ConsumeFieldValue(number, kind, b); n < 0 {
+			return 0
+		}
+		b = b[n:]
+	}
+	return 0
+}
+
+// infoFieldHash is the number of PartInfo.hash.
+const infoFieldHash = 1
 
 // TimerFired is never called: a collection says by itself when it is to be woken.
 func (Behavior) TimerFired(string, time.Time) Command { return &Advance{} }

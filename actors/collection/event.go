@@ -31,6 +31,8 @@ type State struct {
 	DocumentsVersion uint64 // version that last wrote or removed any document
 	MetadataVersion  uint64 // version that last wrote the metadata, 0 if none has
 	Created          time.Time
+	Updated          time.Time // of the newest change of content
+	SavedSeq         uint64    // of the event that made it
 	Lock             lock.State
 }
 
@@ -99,10 +101,11 @@ func (Behavior) Evolve(s State, e Event, at entity.Stamp) State {
 		if e.Described {
 			after.MetadataVersion = at.Version
 		}
-		after.Lock = s.Lock
+		after.Lock, after.Updated, after.SavedSeq = s.Lock, at.Time, at.Seq
 		return after
 	case *Deleted:
 		s.Deleted, s.Version, s.Documents, s.DocumentsVersion = true, at.Version, 0, at.Version
+		s.Updated, s.SavedSeq = at.Time, at.Seq
 		return s
 	case *Happened:
 		s.Lock = lock.Evolve(s.Lock, e.Event, lock.Stamp{Seq: at.Seq, Version: at.Version, Time: at.Time})
@@ -160,7 +163,10 @@ func (Behavior) EncodeState(s State) []byte {
 		return nil
 	}
 	m := stateMessage(s)
-	m.Version, m.Lock, m.Never = s.Version, text, !s.Exists
+	m.Version, m.Lock, m.Never, m.SavedSeq = s.Version, text, !s.Exists, s.SavedSeq
+	if !s.Updated.IsZero() {
+		m.Updated = s.Updated.UnixMicro()
+	}
 	return marshal(m)
 }
 
@@ -193,6 +199,10 @@ func (Behavior) DecodeState(b []byte) (State, error) {
 		return State{}, fmt.Errorf("collection state: %w", err)
 	}
 	s := stateOf(&m)
+	s.SavedSeq = m.GetSavedSeq()
+	if m.GetUpdated() != 0 {
+		s.Updated = time.UnixMicro(m.GetUpdated()).UTC()
+	}
 	var err error
 	if s.Lock, err = lock.DecodeState(m.GetLock()); err != nil {
 		return State{}, fmt.Errorf("collection state: %w", err)

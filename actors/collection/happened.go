@@ -201,6 +201,19 @@ func timers(before, after lock.State) []entity.Timer {
 	return []entity.Timer{{Name: "lock", Was: was, Due: due}}
 }
 
+// LockEventOf is the event of the lock, of a contest, of the queue or of a parked update that the record tells of; nil: it
+// tells of another.
+func LockEventOf(rec *recordpb.Record) (lock.Event, error) {
+	if !lock.IsEvent(rec.GetType()) {
+		return nil, nil
+	}
+	h, err := decodeHappened(entity.Encoded{Type: rec.GetType(), Payload: rec.GetPayload()})
+	if err != nil {
+		return nil, err
+	}
+	return h.Event, nil
+}
+
 // RefusalOf is the refusal that a parked update met, as JSON, from the record of its end; nil if it tells of none.
 func RefusalOf(rec *recordpb.Record) (json.RawMessage, error) {
 	if !lock.IsEvent(rec.GetType()) {

@@ -18,6 +18,7 @@ type Under struct {
 	Token   string // of the lock that it is made under; "" without
 	Release bool   // give the lock back in the same step
 	Park    bool   // wait for its turn if the scope is locked
+	NoRoom  error  // why it could not wait: too much does already; nil: it can
 }
 
 // Locking is a command on the lock of the collection, whether or not there is such a collection yet.
@@ -148,6 +149,9 @@ func happened(s lock.State, events []lock.Event, a lock.Ask) []Event {
 func (b Behavior) park(s State, c content, m entity.Meta, a lock.Ask, locked *problem.Problem) ([]Event, error) {
 	if c.under().Token != "" {
 		return nil, locked // who names a token wants to write now
+	}
+	if c.under().NoRoom != nil {
+		return nil, c.under().NoRoom
 	}
 	text := encodeWrite(c, m)
 	events, _, err := lock.Park(s.Lock, lock.Parked{Bytes: uint64(len(text))}, a)
@@ -348,4 +352,14 @@ func marshalAnswer(v any) []byte {
 		panic("collection: an answer always marshals: " + err.Error())
 	}
 	return body
+}
+
+// Needs is the event of the oldest update that waits for its turn: what it writes stands nowhere else.
+func (Behavior) Needs(s State) (oldest uint64) {
+	for _, op := range lock.Operations(s.Lock) {
+		if oldest == 0 || op.Number < oldest {
+			oldest = op.Number
+		}
+	}
+	return oldest
 }

@@ -195,6 +195,12 @@ type Timed[S, C any] interface {
 	Wake(s S) (C, Meta)
 }
 
+// Keeper is a Behavior whose entities read some of their events back later.
+type Keeper[S any] interface {
+	// Needs is the seq of the oldest event that will be read back; 0: none.
+	Needs(S) uint64
+}
+
 // Envelope is a command on its way to an entity. Reply is called exactly once, when everything that the answer
 // depends on is durable, or never, when the process ends before.
 type Envelope struct {

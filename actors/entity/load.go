@@ -3,7 +3,6 @@ package entity
 import (
 	"errors"
 	"fmt"
-	"sync"
 
 	"concord/actors/problem"
 	"concord/persistence"
@@ -44,7 +43,9 @@ func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
 
 // loadEvent reads an event back: a parked update has its turn. It waits until the store shows the event.
 func (s *Shell[S, C, E]) loadEvent(f *Facts, seq uint64) error {
-	s.settle()
+	if err := s.settle(); err != nil {
+		return err
+	}
 	if f.event == nil {
 		f.event = make(map[uint64]Encoded, 1)
 	}
@@ -151,7 +152,9 @@ func (s *Shell[S, C, E]) allParts() (map[string]Fact, error) {
 // partsSince finds the parts that were written after the version, as they are and as they were. It waits until the
 // store shows everything: a revert is the one command that looks back, and may.
 func (s *Shell[S, C, E]) partsSince(f *Facts, version uint64) error {
-	s.settle()
+	if err := s.settle(); err != nil {
+		return err
+	}
 	if f.parts == nil {
 		f.parts = make(map[string]Fact)
 	}
@@ -202,10 +205,14 @@ func (s *Shell[S, C, E]) partWas(f *Facts, id string, version uint64) error {
 }
 
 // settle waits until everything that this entity has submitted is durable, and so in the store.
-func (s *Shell[S, C, E]) settle() {
-	var durable sync.WaitGroup
-	durable.Add(1)
-	s.world.Committer.After(s.newest(), durable.Done)
-	durable.Wait()
-	s.pending.forget(s.newest())
+func (s *Shell[S, C, E]) settle() error {
+	durable := make(chan struct{})
+	s.world.Committer.After(s.newest(), func() { close(durable) })
+	select {
+	case <-durable:
+		s.pending.forget(s.newest())
+		return nil
+	case <-s.world.Committer.Closed():
+		return problem.New(problem.Unavailable, "the service is stopping")
+	}
 }

@@ -32,6 +32,7 @@ type Committer interface {
 	After(lsn persistence.LSN, done func())
 	Durable() persistence.LSN
 	Last() persistence.LSN
+	Closed() <-chan struct{}
 }
 
 // Store is what a shell reads.
@@ -65,6 +66,8 @@ type Live interface {
 	Fire(name string, due time.Time, reply func(Answer, error))
 	// Wake does what is due, and calls done when that is durable.
 	Wake(done func())
+	// Woke is the newest submission that no envelope is answered for: of what was due by itself. Ask after Handle or Fire.
+	Woke() persistence.LSN
 	// LSN is the newest submission of the entity: what a reader of the store has to wait for.
 	LSN() (lsn persistence.LSN, known bool)
 }
@@ -83,6 +86,7 @@ type Shell[S, C, E any] struct {
 	pending pending
 	saw     persistence.LSN // of other entities, by the command at hand
 	alarm   time.Time       // that was set
+	woke    persistence.LSN // newest submission of what was due by itself
 }
 
 // Activate loads the entity; one that never was starts with the zero state.
@@ -155,6 +159,7 @@ func (s *Shell[S, C, E]) wake() {
 		c, m := s.timed.Wake(s.state)
 		seq := s.head.Seq
 		s.handle(&Envelope{Entity: s.id, Command: c, Meta: m, Reply: func(Answer, error) {}})
+		s.woke = s.newest()
 		due = s.timed.Due(s.state)
 		if s.head.Seq == seq && !due.After(s.now()) {
 			due = s.now().Add(wakeRetry) // it met an error, which is logged
@@ -166,6 +171,9 @@ func (s *Shell[S, C, E]) wake() {
 		s.world.Alarm(s.id, due)
 	}
 }
+
+// Woke is the newest submission of what was due by itself.
+func (s *Shell[S, C, E]) Woke() persistence.LSN { return s.woke }
 
 func (s *Shell[S, C, E]) now() time.Time { return s.world.Now().Truncate(time.Microsecond).UTC() }
 

@@ -155,7 +155,7 @@ func (n *node) start() {
 	}
 	n.committer = persistence.NewCommitter(n, persistence.CommitMetrics{})
 	n.live = make(map[persistence.EntityID]entity.Live)
-	n.world = &entity.World{Store: n.store, Committer: n.committer, Now: func() time.Time { return n.now() },
+	n.world = &entity.World{Store: n.store, Committer: n.committer, Now: func() time.Time { return n.now() }, Alarm: func(persistence.EntityID, time.Time) {},
 		Panicked: func(id persistence.EntityID, _ string, cause any, _ []byte) {
 			n.failures = append(n.failures, fmt.Sprint(cause))
 		},

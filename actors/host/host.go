@@ -88,6 +88,7 @@ type shard struct {
 type slot struct {
 	pid      *actor.PID
 	inFlight atomic.Int32
+	busy     atomic.Int32 // decisions under way, and what they did by themselves and is not durable
 	used     atomic.Int64 // nanoseconds of the clock
 	live     atomic.Pointer[entity.Live]
 }
@@ -145,11 +146,19 @@ func (r *resident) Receive(ctx actor.Context) {
 		r.live = live
 		d.slot.live.Store(&live)
 	}
+	// The answer may be out before the decision has returned: the entity must not be passivated in between.
+	d.slot.busy.Add(1)
 	if timer, ok := d.env.Command.(due); ok {
 		r.live.Fire(timer.name, timer.at, d.env.Reply)
+	} else {
+		r.live.Handle(d.env)
+	}
+	rest := func() { d.slot.busy.Add(-1) }
+	if woke := r.live.Woke(); woke > r.host.committer.Durable() {
+		r.host.committer.After(woke, rest)
 		return
 	}
-	r.live.Handle(d.env)
+	rest()
 }
 
 func (h *Host) activate(id persistence.EntityID) (live entity.Live, err error) {

@@ -98,10 +98,10 @@ func newRig(t testing.TB, fs vfs.FS, b Bounds) *rig {
 	r.clock.Set(newest)
 	c := persistence.NewCommitter(store, persistence.CommitMetrics{}, func(g []*persistence.Entry) { r.host.Committed(g) })
 	var mu sync.Mutex
-	w := &entity.World{Store: store, Committer: c, Now: r.clock.Now,
+	w := &entity.World{Store: store, Committer: c, Now: r.clock.Now, Started: r.clock.Now(),
 		Panicked: func(persistence.EntityID, string, any, []byte) { mu.Lock(); r.panics++; mu.Unlock() },
 		Failed:   func(id persistence.EntityID, _ string, err error) { t.Errorf("%v: %v", id, err) }}
-	kinds := map[persistence.Kind]actors.Kind{kindCounter: {Number: kindCounter,
+	kinds := map[persistence.Kind]actors.Kind{kindLease: leaseKind, kindCounter: {Number: kindCounter,
 		Activate: func(id persistence.EntityID, w *entity.World) (entity.Live, error) {
 			return entity.Activate(counter{}, id, w)
 		}}}
@@ -136,9 +136,11 @@ func counterID(id string) persistence.EntityID {
 }
 
 // send delivers a command and returns what will be its answer.
-func (r *rig) send(id string, c any) chan error {
+func (r *rig) send(id string, c any) chan error { return r.sendTo(counterID(id), c) }
+
+func (r *rig) sendTo(id persistence.EntityID, c any) chan error {
 	done := make(chan error, 1)
-	r.host.Deliver(&entity.Envelope{Entity: counterID(id), Command: c, Reply: func(a entity.Answer, err error) {
+	r.host.Deliver(&entity.Envelope{Entity: id, Command: c, Reply: func(a entity.Answer, err error) {
 		if err == nil {
 			err = answered(a.Body)
 		}
@@ -154,11 +156,16 @@ func (a answered) Error() string { return string(a) }
 
 func (r *rig) ask(id string, c any) string {
 	r.t.Helper()
-	err := <-r.send(id, c)
+	return r.askOf(counterID(id), c)
+}
+
+func (r *rig) askOf(id persistence.EntityID, c any) string {
+	r.t.Helper()
+	err := <-r.sendTo(id, c)
 	if a, ok := errors.AsType[answered](err); ok {
 		return string(a)
 	}
-	r.t.Fatalf("%s %T: %v", id, c, err)
+	r.t.Fatalf("%v %T: %v", id, c, err)
 	return ""
 }
 

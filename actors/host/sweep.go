@@ -65,7 +65,7 @@ func (h *Host) sweepShard(sh *shard, idleSince int64, surplus int) {
 // passivate takes an entity out of the table and stops its actor, if no command of it is in flight. Commands are counted
 // in under the shard's lock, which is held here: so none can be in the mailbox, and what the entity submitted is durable.
 func (h *Host) passivate(sh *shard, id persistence.EntityID, s *slot) {
-	if s.inFlight.Load() != 0 || h.timers.alarms.has(id) {
+	if s.inFlight.Load() != 0 || s.busy.Load() != 0 || h.timers.alarms.has(id) {
 		return
 	}
 	delete(sh.slots, id)

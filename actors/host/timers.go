@@ -210,7 +210,9 @@ func (t *timers) fire(ctx context.Context, p int, now time.Time) error {
 	failed := false
 	for _, timer := range batch {
 		// One after another: timers fire in order of their due times, also across entities.
-		done := t.wake(timer.Entity, due{timer.Name, timer.Due})
+		done := make(chan error, 1)
+		t.host.Deliver(&entity.Envelope{Entity: timer.Entity, Command: due{timer.Name, timer.Due},
+			Reply: func(_ entity.Answer, err error) { done <- err }})
 		select {
 		case err := <-done:
 			failed = failed || err != nil
@@ -228,22 +230,18 @@ func (t *timers) fire(ctx context.Context, p int, now time.Time) error {
 	return t.look(partition)
 }
 
-func (t *timers) wake(e persistence.EntityID, what due) (done chan error) {
-	done = make(chan error, 1)
-	t.host.Deliver(&entity.Envelope{Entity: e, Command: what, Reply: func(_ entity.Answer, err error) { done <- err }})
-	return done
-}
-
 // ring wakes the entities whose alarms are due. They are woken in order, but do not wait for each other: each has its
 // own time and its own order of events. One that cannot be woken now is woken again later.
 func (t *timers) ring(ctx context.Context, now time.Time) {
-	var all []chan error
-	for _, e := range t.alarms.due(now, now.Add(timerRetry), timersMaxBatch) {
-		all = append(all, t.wake(e, due{}))
+	entities := t.alarms.due(now, now.Add(timerRetry), timersMaxBatch)
+	woken := make(chan struct{}, len(entities))
+	for _, e := range entities {
+		t.host.Deliver(&entity.Envelope{Entity: e, Command: due{},
+			Reply: func(entity.Answer, error) { woken <- struct{}{} }}) // an error is logged where it arises
 	}
-	for _, done := range all {
+	for range entities {
 		select {
-		case <-done:
+		case <-woken:
 		case <-ctx.Done():
 			return
 		}

@@ -245,6 +245,25 @@ func ContestOf(s State) *ContestView {
 	return in.contestView()
 }
 
+// IsOffered says whether the free scope is reserved for a ticket.
+func IsOffered(s State) bool { return s.look().offer != nil }
+
+// Tickets is how many wait in the queue for the lock.
+func Tickets(s State) int {
+	in := s.look()
+	return in.tickets()
+}
+
+// TicketSince is when the ticket was taken; ok is false if there is no such ticket.
+func TicketSince(s State, ticket uint64) (since time.Time, ok bool) {
+	in := s.look()
+	i := in.waiter(ticket, false)
+	if i < 0 {
+		return time.Time{}, false
+	}
+	return in.queue[i].since, true
+}
+
 // Idle says that nobody holds the scope, is offered it, or waits for it.
 func Idle(s State) bool {
 	in := s.look()

@@ -55,7 +55,8 @@ func resultOf(r *client.TypeResult) *client.Result {
 	if r == nil {
 		return nil
 	}
-	return &client.Result{Result: collection.Result(*r)}
+	return &client.Result{Result: collection.Result{Provider: r.Provider, ID: r.ID, Version: r.Version, ETag: r.ETag, Seq: r.Seq,
+		Changed: r.Changed}}
 }
 
 func (a *app) typeGet() *cobra.Command {

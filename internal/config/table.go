@@ -75,6 +75,7 @@ func table(c *Config) []Setting {
 		{"limits.page.items", "", count(&limits.PageMaxItems, operations.DefaultLimits.PageMaxItems, 10_000), "items of one page"},
 		{"limits.page.default", "", count(&limits.PageItems, operations.DefaultLimits.PageItems, 10_000), "items of a page if the caller does not say"},
 		{"limits.page.bytes", "", size(&limits.PageMaxBytes, operations.DefaultLimits.PageMaxBytes, 32*kib, requestMax), "contents of one page of documents"},
+		{"limits.parked", "", size(&limits.ParkedMaxBytes, operations.DefaultLimits.ParkedMaxBytes, mib, tib), "updates of a provider that wait in the store for a lock"},
 		{"limits.named", "", count(&limits.NamedMaxParts, operations.DefaultLimits.NamedMaxParts, 10_000), "documents that an event or a history entry names; the others are counted"},
 
 		{"admission.entity", "", count(&c.Host.EntityInFlightMax, host.DefaultBounds.EntityInFlightMax, requestsMax), "commands of one entity that wait for their answer"},

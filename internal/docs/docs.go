@@ -3,10 +3,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"strings"
 
+	"concord/actors/lock"
 	"concord/internal/config"
+	"concord/transport/dossier"
 	"concord/transport/operations"
 	"concord/transport/schema"
 )
@@ -20,12 +24,23 @@ func main() {
 	fmt.Print(text)
 }
 
+// lockBounds is the table of what bounds locks.
+func lockBounds() string {
+	var b strings.Builder
+	b.WriteString("\nOf locks; a collection type may set those that have a range:\n\n| bound | default | range | what it bounds |\n|---|---|---|---|\n")
+	for _, row := range lock.Bounds() {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", row.Name, row.Default, cmp.Or(row.Range, "fixed"), row.Doc)
+	}
+	return b.String()
+}
+
 func document(args []string) (string, error) {
 	switch {
 	case len(args) == 1 && args[0] == "wire":
-		return string(schema.Wire((&operations.Service{}).Table(), config.Default().Subject.Prefix)), nil
+		table := (&operations.Service{}).Table()
+		return string(schema.Wire(table, dossier.Aliases(table), config.Default().Subject.Prefix)), nil
 	case len(args) == 1 && args[0] == "bounds":
-		return config.Markdown(), nil
+		return config.Markdown() + lockBounds(), nil
 	default:
 		return "", fmt.Errorf("usage: go run ./internal/docs wire|bounds")
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
@@ -70,14 +69,8 @@ func TestOverload(t *testing.T) {
 // overloadedNode is a node whose log takes its time to sync.
 func overloadedNode(t *testing.T) string {
 	t.Helper()
-	slow := errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if strings.HasSuffix(op.Path, ".log") && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo) {
-			<-time.After(overloadSync) // the disk that the test is about
-		}
-		return nil
-	})
 	o := options("", zerolog.Nop())
-	o.Memory, o.FS = true, errorfs.Wrap(vfs.NewMem(), slow)
+	o.Memory, o.FS = true, slowLog(vfs.NewMem(), overloadSync)
 	o.Bounds.NodeInFlightMax = overloadInFlight
 	o.Fatal = func(err error) { t.Error(err) }
 	n, err := node.Start(o)

@@ -10,11 +10,14 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
@@ -36,6 +39,22 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// clockVariable makes the node stand still in time, but for POST /debug/clock/advance.
+const clockVariable = "CONCORD_FAULTS_CLOCK"
+
+// syncVariable is how long each sync of the store's log takes.
+const syncVariable = "CONCORD_FAULTS_SYNC"
+
+// slowLog is a file system whose syncs of the log take so long.
+func slowLog(fs vfs.FS, d time.Duration) vfs.FS {
+	return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if strings.HasSuffix(op.Path, ".log") && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo) {
+			<-time.After(d) // the disk that the test is about
+		}
+		return nil
+	}))
+}
+
 // exitFatal is how the child ends when its node cannot go on.
 const exitFatal = 70
 
@@ -47,12 +66,18 @@ func child(dir string) int {
 		log.Error().Err(err).Msg("fatal")
 		os.Exit(exitFatal)
 	}
+	if os.Getenv(clockVariable) != "" {
+		o.Clock = host.NewTestClock(time.Time{})
+	}
+	if d, err := time.ParseDuration(os.Getenv(syncVariable)); err == nil {
+		o.FS = slowLog(vfs.Default, d)
+	}
 	n, err := node.Start(o)
 	if err != nil {
 		log.Error().Err(err).Msg("start")
 		return 1
 	}
-	fmt.Println(n.NATSAddress())
+	fmt.Println(n.NATSAddress(), n.HTTPAddress())
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	<-stop
@@ -76,18 +101,20 @@ func options(dir string, log zerolog.Logger) node.Options {
 
 // process is a node as a process of its own. It may be killed and started again on the same directory.
 type process struct {
-	t   testing.TB
-	dir string
+	t         testing.TB
+	dir       string
+	variables []string // of its environment
 
 	mu      sync.Mutex
 	cmd     *exec.Cmd
 	url     string
+	http    string
 	exited  chan struct{}
 	started int
 }
 
-func startProcess(t testing.TB) *process {
-	p := &process{t: t, dir: t.TempDir()}
+func startProcess(t testing.TB, variables ...string) *process {
+	p := &process{t: t, dir: t.TempDir(), variables: variables}
 	p.start()
 	t.Cleanup(p.kill)
 	return p
@@ -97,7 +124,7 @@ func startProcess(t testing.TB) *process {
 func (p *process) start() {
 	p.t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childVariable+"="+p.dir, "GOMAXPROCS=4")
+	cmd.Env = append(append(os.Environ(), childVariable+"="+p.dir, "GOMAXPROCS=4"), p.variables...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -114,7 +141,8 @@ func (p *process) start() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cmd, p.url, p.exited = cmd, line[:len(line)-1], make(chan struct{})
+	p.cmd, p.exited = cmd, make(chan struct{})
+	p.url, p.http, _ = strings.Cut(strings.TrimSpace(line), " ")
 	p.started++
 	go func() {
 		_ = cmd.Wait()
@@ -147,6 +175,12 @@ func (p *process) address() string {
 	return p.url
 }
 
+func (p *process) httpAddress() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.http
+}
+
 func (p *process) storeDir() string { return filepath.Join(p.dir, "store") }
 
 // link is one client's connection, made anew when the process has another address.
@@ -169,17 +203,27 @@ func (e errUnknown) Error() string { return "no answer: " + e.err.Error() }
 
 const requestTimeout = 2 * time.Second
 
+// connection is one to the process as it is now.
+func (l *link) connection() (*nats.Conn, error) {
+	url := l.p.address()
+	if l.nc != nil && l.url == url && !l.nc.IsClosed() {
+		return l.nc, nil
+	}
+	if l.nc != nil {
+		l.nc.Close()
+	}
+	nc, err := nats.Connect(url, nats.NoReconnect(), nats.Timeout(time.Second))
+	if err != nil {
+		l.nc = nil
+		return nil, err
+	}
+	l.nc, l.url = nc, url
+	return nc, nil
+}
+
 func (l *link) request(ctx context.Context, subject, body, key string) (answer, error) {
-	if url := l.p.address(); l.nc == nil || l.url != url || l.nc.IsClosed() {
-		if l.nc != nil {
-			l.nc.Close()
-		}
-		nc, err := nats.Connect(url, nats.NoReconnect(), nats.Timeout(time.Second))
-		if err != nil {
-			l.nc = nil
-			return answer{}, errUnknown{err}
-		}
-		l.nc, l.url = nc, url
+	if _, err := l.connection(); err != nil {
+		return answer{}, errUnknown{err}
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

@@ -160,7 +160,8 @@ func TestMetrics(t *testing.T) {
 	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Fatalf("promtool: %v\n%s", err, out)
 	}
-	for _, name := range []string{"concord_requests_total{", "concord_commit_duration_seconds_count", "concord_build_info{"} {
+	for _, name := range []string{"concord_requests_total{", "concord_commit_duration_seconds_count", "concord_build_info{",
+		"concord_locks_held 0", `concord_lock_grants_total{how="acquired"} 0`, "concord_lock_wait_seconds_count{"} {
 		if !strings.Contains(page, name) {
 			t.Errorf("no %s", name)
 		}

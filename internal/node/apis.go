@@ -17,6 +17,7 @@ import (
 	"concord/actors/problem"
 	"concord/internal/telemetry"
 	"concord/transport"
+	"concord/transport/dossier"
 	"concord/transport/httpapi"
 	"concord/transport/natsapi"
 	"concord/transport/schema"
@@ -37,7 +38,7 @@ func (n *Node) startAPIs() (err error) {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}
 	n.http = httpapi.New(httpapi.Config{Version: n.options.Version, Prefix: n.options.Prefix, Loopback: n.options.AuthOff,
-		Debug: n.options.Debug, Health: n.store.Health, Ready: n.isReady, Extra: n.extraRoutes()},
+		Aliases: dossier.Aliases(table), Debug: n.options.Debug, Health: n.store.Health, Ready: n.isReady, Extra: n.extraRoutes()},
 		n.gate, table, n.requestID, httpapi.Observer{
 			Answered: n.answered("http", table), Refused: n.refused, Dropped: n.metrics.Dropped, Panicked: n.panicked,
 			Warned: func(text string) { n.log.Warn().Msg(text) },
@@ -118,12 +119,12 @@ func (n *Node) writeProblem(w http.ResponseWriter, p *problem.Problem) {
 
 // answered counts the answers of one API.
 func (n *Node) answered(api string, table []*transport.Operation) func(*transport.Operation, problem.Code, time.Duration) {
-	endpoints := make(map[*transport.Operation]*telemetry.Endpoint, len(table))
+	endpoints := make(map[string]*telemetry.Endpoint, len(table)) // by name: an alias counts as its operation
 	for _, op := range table {
-		endpoints[op] = n.metrics.Endpoint(api, op.Name)
+		endpoints[op.Name] = n.metrics.Endpoint(api, op.Name)
 	}
 	return func(op *transport.Operation, code problem.Code, took time.Duration) {
-		endpoints[op].Answered(string(code), took)
+		endpoints[op.Name].Answered(string(code), took)
 	}
 }
 

@@ -199,7 +199,7 @@ func (n *Node) startCore() (err error) {
 	}
 	n.trimmer = n.newTrimmer()
 	watchers, board := operations.NewWatchers(), operations.NewBoard()
-	if err := board.Load(n.store); err != nil {
+	if err := n.meterLocks(board); err != nil {
 		return err
 	}
 	n.comm = persistence.NewCommitter(n.store, persistence.CommitMetrics{Group: n.metrics.Group, Synced: n.metrics.Synced},
@@ -230,7 +230,7 @@ func (n *Node) startCore() (err error) {
 }
 
 // The key that lock tokens are made of is the store's: made once, and kept in it, also in its backups.
-const lockKeyName = "secret.locks"
+const lockKeyName = persistence.SecretPrefix + "locks"
 
 func (n *Node) lockKey() (key [32]byte, err error) {
 	kept, err := n.store.Cursor(lockKeyName)

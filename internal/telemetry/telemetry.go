@@ -31,6 +31,7 @@ type Metrics struct {
 	restarts     prometheus.Counter
 	pending      prometheus.Gauge
 	lostKeys     prometheus.Counter
+	locks        locks
 }
 
 // Buckets in seconds: from a cached read to a request that has waited far too long.
@@ -74,6 +75,7 @@ func New(version string) *Metrics {
 	m.restarts = counter("fanout_restarts_total", "Times that the fan-out went back in the log.")
 	m.pending = gauge(m, "fanout_pending_records", "Records of the log that the fan-out has not passed yet.")
 	m.lostKeys = counter("idempotency_early_loss_total", "Remembered outcomes dropped before their time, for space.")
+	m.locks = newLocks(m.Registry)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "concord", Name: "build_info",
 		Help: "1, labelled with the build.", ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()}})
 	info.Set(1)

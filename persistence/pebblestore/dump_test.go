@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"concord/persistence"
 	"concord/persistence/pebblestore"
 )
 
@@ -99,5 +102,21 @@ func TestDumpOfADamagedRecord(t *testing.T) {
 	}
 	if damaged < 30 {
 		t.Errorf("%d lines say that their record is damaged", damaged)
+	}
+}
+
+// A dump leaves out what is secret: who has the key of the locks can make the token of any of them.
+func TestDumpKeepsSecrets(t *testing.T) {
+	s := open(t, options(vfs.NewMem()))
+	defer closeStore(t, s)
+	for _, name := range []string{persistence.SecretPrefix + "locks", "reader"} {
+		if err := s.SetCursor(name, []byte("the key")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, line := range dump(t, s, pebblestore.DumpOptions{Families: []string{"cursor"}}) {
+		if secret := strings.HasPrefix(line.Name, persistence.SecretPrefix); secret != (line.Value == nil) || secret != (line.Size != nil) {
+			t.Errorf("%+v", line)
+		}
 	}
 }

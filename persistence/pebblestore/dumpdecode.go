@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -65,7 +66,12 @@ func (d *dumper) decodePlain(line *DumpLine, letter byte, rest, value []byte) er
 		line.Day = dayText(binary.BigEndian.Uint32(value))
 		line.Position = persistence.Position(binary.BigEndian.Uint64(value[8:]))
 	default:
-		line.Name, line.Value = string(rest), append([]byte(nil), value...)
+		line.Name = string(rest)
+		if size := len(value); letter == familyCursor && strings.HasPrefix(line.Name, persistence.SecretPrefix) {
+			line.Size = &size
+		} else {
+			line.Value = bytes.Clone(value)
+		}
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ import (
 //	partition(2) 'K' entity                             -> edge of a trimmed history (recordpb.Base)
 //	partition(2) 'k' entity part 0x00                   -> part as it was at that edge: SHA-256 of the body, then as in H
 //	partition(2) 't' entity due(8) name                 -> timer that was armed at that edge
-//	partition(2) 'O' day(4) position(8)                 -> SHA-256 of a log record below an edge that stays for its outcome
+//	partition(2) 'O' day(4) position(8)                 -> SHA-256 of a log record that stands there for its outcome alone
 //	partition(2) 'U'                                    -> count of log records that retention has removed
 //	partition(2) 'Y'                                    -> forgotten outcomes: before day(4); to day(4) and position(8)
 //	partition(2) 'P' entity version(8) holder           -> pin: retention keeps the version and all above until(8), microseconds

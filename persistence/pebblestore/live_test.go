@@ -62,7 +62,7 @@ type service struct {
 
 func newService(t tester, s *pebblestore.Store) *service {
 	v := &service{store: s, committer: persistence.NewCommitter(s, persistence.CommitMetrics{})}
-	v.world = &entity.World{Store: s, Committer: v.committer, Now: func() time.Time { return worldStart },
+	v.world = &entity.World{Store: s, Committer: v.committer, Now: func() time.Time { return worldStart }, Alarm: func(persistence.EntityID, time.Time) {},
 		Panicked: func(id persistence.EntityID, _ string, cause any, stack []byte) {
 			t.Errorf("%v: %v\n%s", id, cause, stack)
 		},

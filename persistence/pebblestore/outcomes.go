@@ -157,14 +157,19 @@ func (s *Store) forget(b *pebble.Batch, p persistence.Partition, lower, upper []
 	return nil
 }
 
-// forgetStrays removes the log records that are below the edges of their histories and stayed for their outcomes.
+// forgetStrays removes the log records that stand there for their outcomes alone: those of commands that changed nothing,
+// and those below the edges of their histories. The newest record of a partition stays for the time being: it says where
+// the partition's log ends.
 func (s *Store) forgetStrays(b *pebble.Batch, p persistence.Partition, day uint32) (freed int, err error) {
 	prefix := appendPrefix(nil, p, familyStray)
 	upper := strayKey(p, day, 0)
 	err = s.walk(prefix, upper, func(key, _ []byte) error {
-		freed++
 		pos := persistence.Position(binary.BigEndian.Uint64(key[7:]))
-		return b.Delete(logKey(p, pos), nil)
+		if pos == s.Last(p) {
+			return nil
+		}
+		freed++
+		return errors.Join(b.Delete(logKey(p, pos), nil), b.Delete(key, nil))
 	})
 	if err != nil || freed == 0 {
 		return 0, err
@@ -173,7 +178,7 @@ func (s *Store) forgetStrays(b *pebble.Batch, p persistence.Partition, day uint3
 	if err != nil {
 		return 0, err
 	}
-	return freed, errors.Join(b.DeleteRange(prefix, upper, nil), setTrimmed(b, p, trimmed+uint64(freed)))
+	return freed, setTrimmed(b, p, trimmed+uint64(freed))
 }
 
 // trimmed is how many log records of the partition retention has removed.

@@ -27,6 +27,8 @@ const OutcomeMemory = 24 * time.Hour
 type TrimOptions struct {
 	Fold Fold
 	Now  time.Time
+	// Needs is the seq of the oldest event that the entity still needs, by its newest state; 0: none. Nil: nobody needs any.
+	Needs func(e persistence.EntityID, state []byte) (uint64, error)
 	// Read is how far the readers of the log have come: what is above stays. Nil: nobody reads it.
 	Read func(persistence.Partition) persistence.Position
 }
@@ -86,6 +88,12 @@ func (s *Store) trimStep(ctx context.Context, e persistence.EntityID, p Policy, 
 		return Trimmed{}, err
 	}
 	keep, err := h.keepFrom(p, o.Now)
+	if err == nil && o.Needs != nil {
+		var needed uint64
+		if needed, err = o.Needs(e, h.head.State); err == nil && needed > 0 {
+			keep = min(keep, needed)
+		}
+	}
 	if err != nil || keep <= h.edge+1 {
 		return Trimmed{}, err
 	}

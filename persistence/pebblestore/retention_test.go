@@ -23,14 +23,14 @@ type trimmedWorld struct {
 	*history
 	whole  *pebblestore.Store
 	pinned map[persistence.EntityID]map[uint64]time.Time
-	edges  map[persistence.EntityID]uint64
+	edges  map[edgeOf]uint64
 	read   persistence.Position // how far the readers of the log have come
 }
 
 func newTrimmedWorld(t tester, c chooser) *trimmedWorld {
 	s, whole := open(t, options(vfs.NewMem())), open(t, options(vfs.NewMem()))
 	return &trimmedWorld{history: newHistory(newWorld(t, s, whole), c), whole: whole, read: ^persistence.Position(0),
-		pinned: make(map[persistence.EntityID]map[uint64]time.Time), edges: make(map[persistence.EntityID]uint64)}
+		pinned: make(map[persistence.EntityID]map[uint64]time.Time), edges: make(map[edgeOf]uint64)}
 }
 
 func (w *trimmedWorld) close() {
@@ -52,6 +52,12 @@ func (w *trimmedWorld) entities() (ids []persistence.EntityID) {
 		ids = append(ids, mixedID(i))
 	}
 	return ids
+}
+
+// edgeOf is an entity's edge: a version, or a seq as long as it has no versions.
+type edgeOf struct {
+	entity    persistence.EntityID
+	versioned bool
 }
 
 // versioned says that the entity has versions. One of the mixed kind has, once an event has made one.
@@ -100,12 +106,12 @@ func (w *trimmedWorld) trim() {
 	if want := w.oldestBy(id, policy); oldest != want {
 		w.t.Fatalf("trim %v by %+v: it begins at %d now, not at %d", id, policy, oldest, want)
 	}
-	w.edges[id] = oldest
+	w.edges[edgeOf{id, w.versioned(id)}] = oldest
 }
 
 // oldestBy is where the policy lets the entity begin, found the slow way.
 func (w *trimmedWorld) oldestBy(id persistence.EntityID, p pebblestore.Policy) uint64 {
-	before := max(1, w.edges[id])
+	before := max(1, w.edges[edgeOf{id, w.versioned(id)}])
 	if p.Versions == 0 && p.Days == 0 {
 		return before
 	}
@@ -164,8 +170,8 @@ func (w *trimmedWorld) readBy(marks []*recordpb.Record, oldest uint64, id persis
 func (w *trimmedWorld) pin() {
 	id := collectionID(w.choose.n("collection", w.collections))
 	head, err := w.store.Head(id)
-	if err != nil {
-		return
+	if err != nil || head.Version == 0 {
+		return // nothing but its lock is known
 	}
 	version := uint64(1 + w.choose.n("pin", int(head.Version)))
 	if w.choose.n("unpin", 3) == 0 {

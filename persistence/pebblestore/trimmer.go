@@ -29,7 +29,8 @@ const trimmerCursor = "retention-sweep"
 type TrimmerOptions struct {
 	Policy func(persistence.EntityID) Policy
 	Fold   Fold
-	Now    func() time.Time // of the domain
+	Now    func() time.Time                                   // of the domain
+	Needs  func(persistence.EntityID, []byte) (uint64, error) // see TrimOptions
 	Read   func(persistence.Partition) persistence.Position
 	// OutcomesMaxBytes bounds the index of remembered outcomes. 0: no bound.
 	OutcomesMaxBytes uint64
@@ -156,7 +157,7 @@ func (t *Trimmer) Run(ctx context.Context) error {
 }
 
 func (t *Trimmer) trim(ctx context.Context, e persistence.EntityID) {
-	done, err := t.store.Trim(ctx, e, t.o.Policy(e), TrimOptions{Fold: t.o.Fold, Now: t.o.Now(), Read: t.o.Read})
+	done, err := t.store.Trim(ctx, e, t.o.Policy(e), TrimOptions{Fold: t.o.Fold, Now: t.o.Now(), Needs: t.o.Needs, Read: t.o.Read})
 	if err != nil && ctx.Err() == nil {
 		t.o.Failed(e, err)
 	}

@@ -278,6 +278,10 @@ func (v *verifier) record(rec *recordpb.Record, stored []byte) {
 		if rec.GetOutcome() == nil {
 			v.found(e, 0, "the record at position %d has neither an event nor an outcome", v.last)
 		}
+		if !bytes.Equal(v.strays[v.last], hashOf(stored)) {
+			v.found(e, 0, "nothing keeps the record at position %d as it is", v.last)
+		}
+		delete(v.strays, v.last)
 		return
 	}
 	c := v.chains[e]

@@ -154,7 +154,7 @@ func TestVerifyFindsTampering(t *testing.T) {
 				t.Fatalf("verify after %s: %v", name, err)
 			}
 			if report.Findings == 0 {
-				t.Errorf("%s: nothing was found (%q)", name, p.Key)
+				t.Errorf("%s: nothing was found (%q: %.300q)", name, p.Key, p.Value)
 			}
 			undo()
 		}

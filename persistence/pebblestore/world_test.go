@@ -14,6 +14,7 @@ import (
 	"concord/actors/collection"
 	"concord/actors/entity"
 	"concord/actors/jsonvalue"
+	"concord/actors/lock"
 	"concord/actors/provider"
 	"concord/actors/upload"
 	"concord/persistence"
@@ -101,6 +102,8 @@ func (l *line) Durable() persistence.LSN { return l.durable }
 
 func (l *line) Last() persistence.LSN { return l.last }
 
+func (l *line) Closed() <-chan struct{} { return nil }
+
 func (l *line) flush() {
 	group, done := l.group, l.done
 	l.group, l.done = nil, nil
@@ -144,6 +147,7 @@ func newWorld(t tester, s *pebblestore.Store, copies ...*pebblestore.Store) *wor
 		w.line.journal = append(w.line.journal, c)
 	}
 	w.world = &entity.World{Store: s, Committer: w.line, Now: func() time.Time { return w.now },
+		Alarm: func(persistence.EntityID, time.Time) {},
 		Panicked: func(id persistence.EntityID, _ string, cause any, stack []byte) {
 			t.Fatalf("%v: %v\n%s", id, cause, stack)
 		},
@@ -254,7 +258,7 @@ type history struct {
 
 // step does one random thing.
 func (h *history) step() {
-	switch h.choose.n("what", 14) {
+	switch h.choose.n("what", 17) {
 	case 0:
 		h.advance(time.Duration(1+h.choose.n("minutes", 90)) * time.Minute)
 	case 1:
@@ -271,6 +275,8 @@ func (h *history) step() {
 		h.upload()
 	case 7, 8:
 		h.mixed()
+	case 9, 10, 11:
+		h.lock()
 	default:
 		h.collection()
 	}
@@ -298,6 +304,27 @@ func (h *history) collection() {
 		h.do(id, h.write(2, true), h.meta())
 	default:
 		h.do(id, h.write(1+h.choose.n("changes", 4), false), h.meta())
+	}
+}
+
+// lock does something about the lock of a collection that needs no token: those are not for the store.
+func (h *history) lock() {
+	id, m := collectionID(h.choose.n("collection", h.collections)), h.meta()
+	m.Session = fmt.Sprint(h.choose.n("session", 2))
+	head, _ := h.store.Head(id)
+	ticket := lock.ID(lock.TicketID, uint64(h.choose.n("ticket", int(head.Seq)+2)))
+	commands := []lock.Command{
+		lock.Acquire{TTL: time.Duration(1+h.choose.n("ttl", 60)) * time.Minute}, lock.Acquire{Wait: true}, lock.Acquire{TakeOverOwn: true},
+		lock.Contest{Note: "please", Acquire: h.choose.n("acquire", 2) == 0}, lock.Withdraw{}, lock.Break{Reason: "tidy"},
+		lock.Claim{Ticket: ticket}, lock.KeepAlive{Ticket: ticket}, lock.Leave{Ticket: ticket}, lock.Tick{},
+	}
+	switch n := h.choose.n("command", len(commands)+4); {
+	case n < len(commands):
+		h.do(id, &collection.Locking{Command: commands[n]}, m)
+	default:
+		w := h.write(1, false)
+		w.Park = true
+		h.do(id, w, m)
 	}
 }
 

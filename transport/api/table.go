@@ -43,8 +43,19 @@ func Table() []*transport.Operation {
 	return table
 }
 
+// underLock has the operations change what a lock guards.
+func underLock(table []*transport.Operation) []*transport.Operation {
+	for _, op := range table {
+		if op.Writes {
+			op.Locks, op.Under = true, true
+			op.Also = append(op.Also, transport.Outcome{Status: 202, Answer: Parked{}, Doc: "It waits for its turn: the scope is locked"})
+		}
+	}
+	return table
+}
+
 func collectionTable() []*transport.Operation {
-	return []*transport.Operation{
+	return underLock([]*transport.Operation{
 		{Name: "collection.put", Method: "PUT", Path: pathCollection, HasID: true, Right: transport.RightUpdate,
 			Doc:    "Create a collection, or replace the parts of it that are given",
 			Params: []transport.Param{paramDryRun}, Writes: true,
@@ -71,7 +82,7 @@ func collectionTable() []*transport.Operation {
 			Doc:    "Make the content of an old version the newest, as a new version",
 			Params: []transport.Param{paramDryRun}, Writes: true,
 			Body: RevertRequest{}, Answer: collection.Result{}, Status: 200},
-	}
+	})
 }
 
 func historyTable() []*transport.Operation {
@@ -97,7 +108,7 @@ func historyTable() []*transport.Operation {
 }
 
 func documentTable() []*transport.Operation {
-	return []*transport.Operation{
+	return underLock([]*transport.Operation{
 		{Name: "document.put", Method: "PUT", Path: pathDocument, HasID: true, Inner: "document", Right: transport.RightUpdate,
 			Doc:    "Write one document of a collection",
 			Params: []transport.Param{paramDryRun}, Writes: true,
@@ -109,7 +120,7 @@ func documentTable() []*transport.Operation {
 			Right: transport.RightUpdate, Doc: "Remove one document",
 			Params: []transport.Param{paramBase, paramReason, paramDryRun}, Writes: true,
 			Answer: collection.Result{}, Status: 200},
-	}
+	})
 }
 
 // typeTable: what a type says holds for every collection that names it, so that it takes more than the right to update.

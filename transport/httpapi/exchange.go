@@ -20,6 +20,7 @@ type exchange struct {
 	w       http.ResponseWriter
 	in      *http.Request
 	request *transport.Request
+	alias   *transport.Alias // by which it came; nil: by the operation's own route
 	wire    *http.ResponseController
 
 	ifNoneMatch string // of a read: it is for the answer, not for the handler
@@ -81,13 +82,33 @@ func (x *exchange) operate() error {
 	if err := x.readBody(); err != nil {
 		return err
 	}
-	reply, err := x.ask(x.request)
+	reply, err := x.translated()
 	if err != nil {
 		return err
 	}
 	x.reply(reply)
 	x.answered("")
 	return nil
+}
+
+// translated asks the operation, in the words of another system if the request came by an alias.
+func (x *exchange) translated() (*transport.Reply, error) {
+	if x.alias == nil {
+		return x.ask(x.request)
+	}
+	if x.alias.Translate != nil {
+		if err := x.alias.Translate(x.request); err != nil {
+			return nil, err
+		}
+	}
+	reply, err := x.ask(x.request)
+	if err == nil && x.alias.Reply != nil {
+		return x.alias.Reply(x.request, reply)
+	}
+	if err != nil && x.alias.Refuse != nil {
+		err = x.alias.Refuse(err)
+	}
+	return reply, err
 }
 
 // outcome is what an operation comes to.
@@ -146,6 +167,15 @@ func (x *exchange) reply(r *transport.Reply) {
 			x.write(http.StatusNotModified, nil)
 			return
 		}
+	}
+	if r.Fence > 0 {
+		h.Set(transport.HeaderLockFence, strconv.FormatUint(r.Fence, 10))
+	}
+	if r.See != (transport.Place{}) {
+		h.Set("Location", x.server.location(x.request, r.See))
+	}
+	for name, value := range r.Header {
+		h.Set(name, value)
 	}
 	if x.request.Op.Stream != nil {
 		h.Set("Vary", "Accept")

@@ -29,7 +29,13 @@ func TestDocuments(t *testing.T) {
 		Operations []struct{ Name, Method, Path, Subject, Right string }
 	}
 	s.ask("GET", "/api/v1", "").into(&index)
-	if len(index.Operations) != len(s.table)+1 {
+	own := 1 // the content of an upload
+	for _, a := range s.config.Aliases {
+		if a.Scopes == "" {
+			own++
+		}
+	}
+	if len(index.Operations) != len(s.table)+own {
 		t.Errorf("%d operations in the index", len(index.Operations))
 	}
 	for i, op := range s.table {

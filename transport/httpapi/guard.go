@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -38,17 +39,19 @@ func (s *Server) guard(in *http.Request) error {
 	return nil
 }
 
-// tokenParams are names of parameters that could only mean a token, in lower case and without "-" and "_".
-var tokenParams = []string{"token", "locktoken", "accesstoken", "authorization"}
-
+// checkNoToken refuses a parameter that could only mean a token, whatever the case, "-" and "_" of its name.
 func checkNoToken(rawQuery string) error {
 	query, _ := url.ParseQuery(rawQuery) // of a broken one, what could be read
-	for name := range query {
+	for _, name := range slices.Sorted(maps.Keys(query)) {
 		plain := strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
-		if slices.Contains(tokenParams, plain) {
-			return problem.At(name, "a token never stands in a URL: it goes in the header %s or %s",
-				transport.HeaderAuthorization, transport.HeaderLockToken)
+		place := transport.HeaderLockToken
+		switch {
+		case plain == "authorization", strings.HasSuffix(plain, "accesstoken"):
+			place = transport.HeaderAuthorization
+		case !strings.HasSuffix(plain, "token"):
+			continue
 		}
+		return problem.At(name[:min(len(name), faultNameMaxBytes)], "a token never stands in a URL: it goes in the header %s", place)
 	}
 	return nil
 }

@@ -16,9 +16,10 @@ import (
 )
 
 const (
+	lock     = "/api/v1/locks/collection:p:letters"
 	provider = "/api/v1/providers/p"
 	letters  = provider + "/collections/letters"
-	dossier  = provider + "/types/dossier"
+	typePath = provider + "/types/dossier"
 )
 
 // TestEveryOperation walks through the whole table; ask holds each answer against the OpenAPI document.
@@ -29,7 +30,7 @@ func TestEveryOperation(t *testing.T) {
 		t.Helper()
 		asked[operation] = true
 		op := operationOf(s.table, operation)
-		path := strings.NewReplacer("{provider}", "p", "{id}", "letters", "{document}", "letter-1").Replace(op.Path)
+		path := pathOf(op)
 		if strings.HasPrefix(operation, "upload.") {
 			path = strings.Replace(path, "letters", "id-1", 1)
 		}
@@ -82,6 +83,9 @@ func TestEveryOperation(t *testing.T) {
 	ask("type.list", "", 200, "?limit=1")
 	ask("type.delete", "", 200, "?reason=unused")
 	ask("type.get", "", 404)
+	for name := range walkLocks(t, s) {
+		asked[name] = true
+	}
 	ask("upload.open", "", 201)
 	ask("upload.append", example("upload.append", "application/json"), 200)
 	ask("upload.close", "{}", 200)
@@ -96,6 +100,77 @@ func TestEveryOperation(t *testing.T) {
 			t.Errorf("%s was not asked", op.Name)
 		}
 	}
+}
+
+// walkLocks asks every operation on locks, and says which those are.
+func walkLocks(t *testing.T, s *stack) (asked map[string]bool) {
+	asked = map[string]bool{}
+	ask := func(who, operation, body string, status int, options ...func(*http.Request)) *answer {
+		t.Helper()
+		asked[operation] = true
+		op := operationOf(s.table, operation)
+		return s.ask(op.Method, pathOf(op), body, append(options, by(who))...).is(status)
+	}
+	in := func(path string) func(*http.Request) {
+		return func(r *http.Request) { r.URL.Path, r.URL.RawPath = path, "" }
+	}
+	token := func(a *answer) func(*http.Request) { return header("Lock-Token", a.text("token")) }
+	example := func(operation string) string {
+		body, _ := schema.Example(operation, "application/json")
+		return string(body)
+	}
+
+	ann := ask("ann", "lock.acquire", example("lock.acquire"), 201)
+	if got := ann.header.Get("Location"); got != lock {
+		t.Errorf("Location of a grant: %s", got)
+	}
+	ask("ann", "lock.renew", example("lock.renew"), 200, token(ann))
+	ask("bob", "lock.get", "", 200)
+	ask("bob", "lock.list", "", 200)
+	waits := ask("cid", "lock.acquire", `{"wait": true}`, 202)
+	place := lock + "/queue/" + waits.text("ticket")
+	if got := waits.header.Get("Location"); got != place+"/events" {
+		t.Errorf("Location of a ticket: %s", got)
+	}
+	ask("cid", "lock.keepalive", "", 200, in(place))
+	ask("cid", "lock.queue", "", 200, in(place+"/events"))
+	ask("cid", "lock.claim", "", 409, in(place))
+	contest := ask("bob", "lock.contest", example("lock.contest"), 202)
+	if got := contest.header.Get("Location"); got != lock+"/contest" {
+		t.Errorf("Location of a contest: %s", got)
+	}
+	ask("bob", "lock.outcome", "", 200)
+	ask("ann", "prompt.list", "", 200)
+	ask("ann", "prompt.watch", "", 200)
+	ask("ann", "lock.deny", example("lock.deny"), 204, token(ann))
+	ask("dan", "lock.contest", `{}`, 202)
+	ask("dan", "lock.withdraw", "", 204)
+	ask("eve", "lock.contest", `{"acquire": true}`, 202)
+	ask("ann", "lock.accept", example("lock.accept"), 204, token(ann)) // to Eve, before those who wait
+	eves := lock + "/queue/" + ask("eve", "lock.outcome", "", 200).text("ticket")
+	eve := ask("eve", "lock.claim", "", 201, in(eves))
+	ask("cid", "lock.leave", "", 204, in(place))
+	parked := s.ask("PATCH", letters, `{"changes": [], "onLocked": "queue"}`, by("bob")).is(202)
+	operation := letters + "/operations/" + parked.text("operation")
+	if got := parked.header.Get("Location"); got != operation {
+		t.Errorf("Location of a parked update: %s", got)
+	}
+	ask("bob", "operation.get", "", 200, in(operation))
+	ask("bob", "operation.cancel", "", 204, in(operation))
+	ask("eve", "lock.release", "", 204, token(eve))
+	bob := lock + "/queue/" + ask("bob", "lock.outcome", "", 200).text("ticket") // his contest was denied, not his place
+	ask("bob", "lock.claim", "", 201, in(bob))
+	ask("root", "lock.break", example("lock.break"), 204)
+	return asked
+}
+
+// by names the caller.
+func by(who string) func(*http.Request) { return header("Concord-Principal", who) }
+
+// pathOf is the path of an operation on what these tests are about.
+func pathOf(op *transport.Operation) string {
+	return strings.NewReplacer("{provider}", "p", "{id}", "letters", "{document}", "letter-1", "{scope}", "collection:p:letters",
+		"{ticket}", "t1", "{operation}", "o1").Replace(op.Path)
 }
 
 func operationOf(table []*transport.Operation, name string) *transport.Operation {
@@ -228,8 +303,7 @@ func TestBodiesHaveTheMembersOfTheirTypes(t *testing.T) {
 			continue
 		}
 		t.Run(op.Name, func(t *testing.T) {
-			path := strings.NewReplacer("{provider}", "p", "{id}", "letters", "{document}", "letter-1").Replace(op.Path)
-			known := knownMembers(t, s.ask(op.Method, path, `{"no such member":1}`))
+			known := knownMembers(t, s.ask(op.Method, pathOf(op), `{"no such member":1}`))
 			want := s.openapi.members(schemaName(op))
 			if op.Inner != "" {
 				want = append(want, op.Inner) // over NATS
@@ -241,8 +315,8 @@ func TestBodiesHaveTheMembersOfTheirTypes(t *testing.T) {
 	}
 	for name, inner := range map[string]*answer{
 		"ChangeRequest": s.ask("PATCH", letters, `{"changes":[{"no such member":1}]}`),
-		"TypeLock":      s.ask("PUT", dossier, `{"lock":{"no such member":1}}`),
-		"TypeContest":   s.ask("PUT", dossier, `{"lock":{"contest":{"no such member":1}}}`),
+		"TypeLock":      s.ask("PUT", typePath, `{"lock":{"no such member":1}}`),
+		"TypeContest":   s.ask("PUT", typePath, `{"lock":{"contest":{"no such member":1}}}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(sorted(s.openapi.members(name)), sorted(knownMembers(t, inner))); diff != "" {
@@ -268,6 +342,18 @@ func knownMembers(t *testing.T, a *answer) []string {
 
 func schemaName(op *transport.Operation) string {
 	switch op.Body.(type) {
+	case api.AcquireRequest:
+		return "AcquireRequest"
+	case api.RenewRequest:
+		return "RenewRequest"
+	case api.BreakRequest:
+		return "BreakRequest"
+	case api.ContestRequest:
+		return "ContestRequest"
+	case api.DenyRequest:
+		return "DenyRequest"
+	case api.AcceptRequest:
+		return "AcceptRequest"
 	case api.PutRequest:
 		return "PutRequest"
 	case api.PatchRequest:

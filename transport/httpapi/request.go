@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"maps"
@@ -31,7 +32,7 @@ func (x *exchange) open() error {
 		return err
 	}
 	if !r.Op.Global {
-		r.Provider = x.in.PathValue("provider")
+		r.Provider = cmp.Or(x.in.PathValue("provider"), transport.DefaultProvider)
 	}
 	if r.Op.HasID {
 		r.ID = x.in.PathValue("id")
@@ -78,6 +79,18 @@ func (x *exchange) readHeaders() error {
 	for _, name := range listHeaders {
 		if values := x.in.Header.Values(name); len(values) > 0 {
 			x.request.SetHeader(name, strings.Join(values, ", "))
+		}
+	}
+	if x.alias == nil {
+		return nil
+	}
+	for theirs, ours := range x.alias.Headers {
+		values, known := x.in.Header.Values(theirs), x.in.Header.Values(ours)
+		if len(values) > 1 || len(values) == 1 && len(known) == 1 && values[0] != known[0] {
+			return problem.At("header "+theirs, "is given more than once, or with another value than %s", ours)
+		}
+		if len(values) == 1 {
+			x.request.SetHeader(ours, values[0])
 		}
 	}
 	return nil
@@ -220,14 +233,14 @@ func (x *exchange) readBody() error {
 }
 
 // checkType holds the Content-Type against what the operation takes. A missing one means JSON, but not from a machine's
-// own browsers: a form could send that without asking (see guard).
+// own browsers: a form could send that without asking (see guard). Where the body itself is the proof, that harms nobody.
 func (x *exchange) checkType() error {
 	const at = "header " + transport.HeaderContentType
 	if encoding := x.in.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
 		return problem.At("header Content-Encoding", "bodies are taken as they are only")
 	}
 	given := x.request.Header.ContentType
-	if given == "" && !x.server.config.Loopback {
+	if given == "" && (!x.server.config.Loopback || x.request.Op.Open) {
 		return nil
 	}
 	mediaType, _, err := mime.ParseMediaType(given)

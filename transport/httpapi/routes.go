@@ -71,15 +71,22 @@ func canonical(path string) bool {
 // route registers every path: the operations, the documents, what the operator asks, and the rest.
 func (s *Server) route(table []*transport.Operation) {
 	r := &routes{server: s, methods: make(map[string][]string)}
+	s.table = make(map[string]*transport.Operation, len(table))
 	for _, op := range table {
-		r.add(op.Method, op.Path, op, func(x *exchange) error { return x.operate() })
+		s.table[op.Name] = op
+		r.operation(op, s.config.Aliases)
+	}
+	for _, a := range s.config.Aliases {
+		if a.Scopes == "" {
+			r.add(a.Method, a.Path, a.Operation, byAlias(a))
+		}
 	}
 	described := slices.Clone(table)
 	if content := newContent(table); content != nil {
 		r.add(content.op.Method, content.op.Path, content.op, content.serve)
 		described = append(described, content.op)
 	}
-	r.static("/openapi.json", schema.OpenAPI(described, s.config.Version))
+	r.static("/openapi.json", schema.OpenAPI(described, s.config.Aliases, s.config.Version))
 	r.static("/asyncapi.json", schema.AsyncAPI(table, s.config.Prefix, s.config.Version))
 	r.static("/api/v1", index(described, s.config))
 	r.check("/healthz", s.config.Health)
@@ -109,6 +116,46 @@ type routes struct {
 func (r *routes) add(method, path string, op *transport.Operation, serve func(*exchange) error) {
 	r.note(method, path)
 	r.server.mux.Handle(method+" "+path, r.server.handler(op, serve))
+}
+
+// operation adds the route of an operation, which aliases may share with it: the scope in the path tells whose it is.
+func (r *routes) operation(op *transport.Operation, aliases []*transport.Alias) {
+	own := r.server.handler(op, func(x *exchange) error { return x.operate() })
+	var shared []*transport.Alias
+	var theirs []http.HandlerFunc
+	for _, a := range aliases {
+		if a.Scopes != "" && a.Method == op.Method && a.Path == op.Path {
+			shared, theirs = append(shared, a), append(theirs, r.server.handler(a.Operation, byAlias(a)))
+		}
+	}
+	r.note(op.Method, op.Path)
+	r.server.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, in *http.Request) {
+		for i, a := range shared {
+			if a.For(in.PathValue("scope")) {
+				theirs[i](w, in)
+				return
+			}
+		}
+		own(w, in)
+	})
+}
+
+// byAlias answers requests in the words of another system.
+func byAlias(a *transport.Alias) func(*exchange) error {
+	return func(x *exchange) error {
+		x.alias = a
+		return x.operate()
+	}
+}
+
+// location is the path of a place of the request's entity (RFC 9110 section 10.2.2).
+func (s *Server) location(r *transport.Request, p transport.Place) string {
+	op := s.table[p.Operation]
+	if op == nil {
+		panic("httpapi: there is no operation " + p.Operation + " to look at")
+	}
+	return strings.NewReplacer("{provider}", r.Provider, "{id}", r.ID, "{scope}", "collection:"+r.Provider+":"+r.ID,
+		"{"+op.Inner+"}", url.PathEscape(p.Inner)).Replace(op.Path)
 }
 
 // note remembers that the path has the method.
@@ -188,6 +235,11 @@ func index(table []*transport.Operation, c Config) []byte {
 			entry.Subject = schema.Subject(op, c.Prefix)
 		}
 		page.Operations = append(page.Operations, entry)
+	}
+	for _, a := range c.Aliases {
+		if a.Scopes == "" {
+			page.Operations = append(page.Operations, indexEntry{Name: a.ID(), Doc: a.Doc, Method: a.Method, Path: a.Path, Right: a.Right})
+		}
 	}
 	text, err := json.MarshalIndent(page, "", "  ")
 	if err != nil {

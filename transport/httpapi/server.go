@@ -50,6 +50,8 @@ type Config struct {
 	Health func() error            // nil: healthy
 	Ready  func() error            // nil: ready
 	Extra  map[string]http.Handler // further routes by their mux pattern
+
+	Aliases []*transport.Alias // of operations in the table
 }
 
 // Observer is told of each answer. All fields must be set, and none may block.
@@ -70,6 +72,7 @@ type Server struct {
 	observer  Observer
 	requestID func() string
 	mux       *http.ServeMux
+	table     map[string]*transport.Operation // by name
 	http      *http.Server
 
 	requests *door

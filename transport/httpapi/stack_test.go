@@ -24,6 +24,7 @@ import (
 	"concord/persistence"
 	"concord/persistence/pebblestore"
 	"concord/transport"
+	"concord/transport/dossier"
 	"concord/transport/httpapi"
 	"concord/transport/operations"
 )
@@ -124,6 +125,7 @@ func newStack(t testing.TB, configure ...func(*stack)) *stack {
 	s.table = service.Table()
 	s.gate = transport.Gate{Auth: transport.AuthOff{}, Now: s.clock.Now, Limits: transport.DefaultLimits,
 		Exists: service.ProviderExists}
+	s.config.Aliases = dossier.Aliases(s.table)
 	for _, c := range configure {
 		c(s)
 	}
@@ -251,6 +253,15 @@ func (a *answer) member(name string) string {
 	var members map[string]json.RawMessage
 	a.into(&members)
 	return string(members[name])
+}
+
+// text is a member of the body that is a string.
+func (a *answer) text(name string) (value string) {
+	a.Helper()
+	if err := json.Unmarshal([]byte(a.member(name)), &value); err != nil {
+		a.Fatalf("no string %s: %s", name, a.body)
+	}
+	return value
 }
 
 func (a *answer) problem() (p transport.ProblemBody) {

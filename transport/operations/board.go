@@ -13,9 +13,6 @@ import (
 	"concord/transport/api"
 )
 
-// parkedMaxBytes bounds the updates of a provider that wait in the store for their turn.
-const parkedMaxBytes = 64 << 20
-
 // Board knows which collections are not free, who holds them and what waits there: what lock.list and the prompts are
 // made of. It follows the log, and is read from the index of timers at the start; renewals are not on it. It grows with
 // the locks, not with the collections. It is safe for concurrent use.
@@ -24,7 +21,9 @@ type Board struct {
 	locks    map[persistence.EntityID]lock.State
 	of       map[string]map[persistence.EntityID]bool // by the principal that holds it
 	parked   map[string]uint64                        // bytes, by provider
-	watchers map[string]map[chan struct{}]bool        // by principal
+	tally    Tally
+	meter    *LockMeter                        // nil: nobody counts
+	watchers map[string]map[chan struct{}]bool // by principal
 	streams  int
 }
 
@@ -48,7 +47,7 @@ func (b *Board) Load(s persistence.Store) error {
 			if err != nil {
 				return fmt.Errorf("look for the lock of %v: %w", timer.Entity, err)
 			}
-			if err := b.set(timer.Entity, head); err != nil {
+			if err := b.set(timer.Entity, head, nil); err != nil {
 				return err
 			}
 		}
@@ -62,23 +61,37 @@ func (b *Board) Committed(group []*persistence.Entry) {
 		if e.Entity.Kind != persistence.KindCollection {
 			continue
 		}
-		for i := len(e.Records) - 1; i >= 0; i-- {
-			if !lock.IsEvent(e.Records[i].Record.GetType()) {
-				continue
-			}
-			head, err := persistence.ParseHead(e.Records[len(e.Records)-1].Beside.Head)
-			if err == nil {
-				err = b.set(e.Entity, head)
-			}
-			if err != nil {
-				panic(fmt.Sprintf("operations: the head of %v that was just made cannot be read: %v", e.Entity, err))
-			}
-			break
+		if err := b.follow(e); err != nil {
+			panic(fmt.Sprintf("operations: what was just made of %v cannot be read: %v", e.Entity, err))
 		}
 	}
 }
 
-func (b *Board) set(id persistence.EntityID, head persistence.Head) error {
+// follow looks at an entry that has an event of the lock.
+func (b *Board) follow(e *persistence.Entry) error {
+	var news []happening
+	for i := range e.Records {
+		rec := e.Records[i].Record
+		event, err := collection.LockEventOf(rec)
+		if err != nil {
+			return err
+		}
+		if event != nil {
+			news = append(news, happening{event, persistence.TimeOf(rec.GetTime())})
+		}
+	}
+	if len(news) == 0 {
+		return nil
+	}
+	head, err := persistence.ParseHead(e.Records[len(e.Records)-1].Beside.Head)
+	if err != nil {
+		return err
+	}
+	return b.set(e.Entity, head, news)
+}
+
+// set puts the lock of the collection on the board, as it is after the news.
+func (b *Board) set(id persistence.EntityID, head persistence.Head, news []happening) error {
 	state, err := collection.Behavior{}.DecodeState(head.State)
 	if err != nil {
 		return fmt.Errorf("lock of %v: %w", id, err)
@@ -86,13 +99,18 @@ func (b *Board) set(id persistence.EntityID, head persistence.Head) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	before, after := b.locks[id], state.Lock
+	b.tally.add(before, -1)
+	b.tally.add(after, 1)
+	if b.meter != nil {
+		b.meter.count(before, news)
+	}
 	b.parked[id.Provider] += waiting(after) - waiting(before)
 	if b.parked[id.Provider] == 0 {
 		delete(b.parked, id.Provider)
 	}
 	was, held := lock.HolderOf(before)
 	is, holds := lock.HolderOf(after)
-	if held && !(holds && is.Principal == was.Principal) {
+	if held && (!holds || is.Principal != was.Principal) {
 		if delete(b.of[was.Principal], id); len(b.of[was.Principal]) == 0 {
 			delete(b.of, was.Principal)
 		}
@@ -132,13 +150,23 @@ func (b *Board) wake(principal string) {
 	}
 }
 
-// Room refuses an update that would wait, if too much does already.
-func (b *Board) Room(provider string, bytes int) error {
+// Tally is how many locks there are, and how much waits for them.
+func (b *Board) Tally() Tally {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.parked[provider]+uint64(bytes) > parkedMaxBytes {
-		return problem.New(problem.QueueFull, "the updates of this provider that wait for a lock fill %d bytes already", parkedMaxBytes).
-			With("limit", parkedMaxBytes)
+	return b.tally
+}
+
+// Count is told of all that happens from now on. It is called before anything does.
+func (b *Board) Count(m *LockMeter) { b.meter = m }
+
+// Room refuses an update that would wait, if so much does already that it has no place below the limit.
+func (b *Board) Room(provider string, bytes, limit int) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.parked[provider]+uint64(bytes) > uint64(limit) {
+		return problem.New(problem.QueueFull, "the updates of this provider that wait for a lock fill %d bytes already",
+			b.parked[provider]).With("limit", limit)
 	}
 	return nil
 }
@@ -154,13 +182,6 @@ func (b *Board) Locked(provider, after string, most int) (ids []persistence.Enti
 	}
 	slices.SortFunc(ids, func(a, c persistence.EntityID) int { return cmp.Compare(a.ID, c.ID) })
 	return ids[:min(len(ids), most)]
-}
-
-// Count is how many collections are not free.
-func (b *Board) Count() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.locks)
 }
 
 // promptsMax is how many prompts one answer names, the oldest.

@@ -22,7 +22,9 @@ func (s *Service) collectionEvents(_ context.Context, r *transport.Request, done
 	}
 	id := collectionID(r)
 	s.read(id, done, func(view persistence.View) (*transport.Reply, error) {
-		if _, err := newest(view, id); err != nil {
+		if _, err := view.Head(id); errors.Is(err, persistence.ErrNotFound) {
+			return nil, noSuchCollection()
+		} else if err != nil {
 			return nil, err
 		}
 		page, last := s.newPage(limit), after

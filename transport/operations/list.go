@@ -23,7 +23,7 @@ func (s *Service) collectionList(_ context.Context, r *transport.Request, done r
 			return nil, err
 		}
 		return api.CollectionItem{ID: e.ID, Version: e.Head.Version, ETag: collection.ETag(e.Head.Version),
-			Seq: e.Head.Seq, Format: state.Format, Type: state.Type, DocumentCount: state.Documents, Updated: e.Head.Time}, nil
+			Seq: state.SavedSeq, Format: state.Format, Type: state.Type, DocumentCount: state.Documents, Updated: state.Updated}, nil
 	})
 }
 

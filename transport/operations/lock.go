@@ -30,16 +30,36 @@ const (
 func (s *Service) onLock(r *transport.Request, command lock.Command, done reply) {
 	s.write(r, collectionID(r), &collection.Locking{Command: command}, "", func(a *transport.Reply, err error) {
 		if err == nil {
-			a.Body = s.withToken(r, a.Body)
+			a.Body, a.See = s.withToken(r, command, a.Body), placeOf(r.Op.Name, a)
 		}
 		done(a, err)
 	})
 }
 
+// placeOf is where what a lock operation began can be seen: the lock, the ticket, or what becomes of the contest.
+func placeOf(operation string, a *transport.Reply) transport.Place {
+	var told struct {
+		Ticket string `json:"ticket"`
+	}
+	switch {
+	case a.Status == http.StatusCreated:
+		return transport.Place{Operation: "lock.get"}
+	case a.Status != http.StatusAccepted:
+		return transport.Place{}
+	case operation == "lock.contest":
+		return transport.Place{Operation: "lock.outcome"}
+	case json.Unmarshal(a.Body, &told) != nil || told.Ticket == "":
+		return transport.Place{}
+	default:
+		return transport.Place{Operation: "lock.queue", Inner: told.Ticket}
+	}
+}
+
 var tokenPlace = []byte(`{"token":"#`)
 
-// withToken puts the token into the answer to a grant: it is computed anew each time, so that it need not be stored.
-func (s *Service) withToken(r *transport.Request, body []byte) []byte {
+// withToken puts the token into the answer to a grant: it is computed anew each time, so that it need not be stored. Who
+// acquires with the current token has it, and may be another session than the one that it was made for.
+func (s *Service) withToken(r *transport.Request, command lock.Command, body []byte) []byte {
 	rest, ok := bytes.CutPrefix(body, tokenPlace)
 	number, rest, found := bytes.Cut(rest, []byte(`"`))
 	fence, err := strconv.ParseUint(string(number), 10, 64)
@@ -48,6 +68,9 @@ func (s *Service) withToken(r *transport.Request, body []byte) []byte {
 	}
 	owner := lock.Party{Principal: r.Caller.Principal, Session: r.Header.Session}
 	token := lock.Token(s.LockKey[:], collection.Scope(collectionID(r)), owner, fence)
+	if c, ok := command.(lock.Acquire); ok && c.Token != "" {
+		token = c.Token
+	}
 	return append(fmt.Appendf(nil, `{"token":%q`, token), rest...)
 }
 
@@ -118,7 +141,7 @@ func (s *Service) lockRenew(_ context.Context, r *transport.Request, done reply)
 }
 
 func (s *Service) lockRelease(_ context.Context, r *transport.Request, done reply) {
-	s.onLock(r, lock.Release{Token: r.Header.LockToken}, done)
+	s.onLock(r, lock.Release{Token: r.Header.LockToken, Beacon: r.Op.Open}, done)
 }
 
 func (s *Service) lockGet(_ context.Context, r *transport.Request, done reply) {
@@ -283,7 +306,8 @@ func (s *Service) operationGet(_ context.Context, r *transport.Request, done rep
 		if err != nil {
 			return nil, err
 		}
-		_, result, err := lock.Decide(state.Lock, lock.GetOperation{ID: r.Inner}, lock.Ask{Now: s.Clock.Now(), Settings: lock.DefaultSettings})
+		// At no time: the stored state lacks the signs of life, so that what it takes for over may not be.
+		_, result, err := lock.Decide(state.Lock, lock.GetOperation{ID: r.Inner}, lock.Ask{Settings: lock.DefaultSettings})
 		if err != nil {
 			return nil, err
 		}
@@ -334,30 +358,40 @@ func (s *Service) lockList(ctx context.Context, r *transport.Request, done reply
 		return
 	}
 	page := s.newPage(limit)
-	for _, id := range s.Board.Locked(r.Provider, c.After, limit+1) {
-		one := *r
-		one.ID = id.ID
-		view, err := s.ask(ctx, &one, lock.Get{})
-		if err != nil {
-			done(nil, err)
-			return
+	for more := true; more; {
+		ids := s.Board.Locked(r.Provider, c.After, limit+1)
+		more = len(ids) > limit
+		for _, id := range ids {
+			item, err := s.lockedNow(ctx, r, id)
+			if err != nil {
+				done(nil, err)
+				return
+			}
+			if item.State != lock.Free { // it may be free since a moment
+				if fits, err := page.add(item); err != nil || !fits {
+					done(page.reply(&cursor{After: c.After}), err)
+					return
+				}
+			}
+			c.After = id.ID
 		}
-		item := api.ListedLock{Provider: id.Provider, ID: id.ID}
-		if err := json.Unmarshal(view, &item.View); err != nil {
-			done(nil, fmt.Errorf("read the lock of %v: %w", id, err))
-			return
-		}
-		if item.State == lock.Free {
-			continue // since a moment
-		}
-		fits, err := page.add(item)
-		if err != nil || !fits {
-			done(page.reply(&cursor{After: c.After}), err)
-			return
-		}
-		c.After = id.ID
 	}
 	done(page.reply(nil), nil)
+}
+
+// lockedNow asks a collection how its lock stands.
+func (s *Service) lockedNow(ctx context.Context, r *transport.Request, id persistence.EntityID) (item api.ListedLock, err error) {
+	one := *r
+	one.ID = id.ID
+	view, err := s.ask(ctx, &one, lock.Get{})
+	if err != nil {
+		return item, err
+	}
+	item = api.ListedLock{Provider: id.Provider, ID: id.ID}
+	if err := json.Unmarshal(view, &item.View); err != nil {
+		return item, fmt.Errorf("read the lock of %v: %w", id, err)
+	}
+	return item, nil
 }
 
 // promptList shows the contests of the caller's locks.

@@ -45,7 +45,10 @@ func newest(view persistence.View, id persistence.EntityID) (*shown, error) {
 	if err != nil {
 		return nil, err
 	}
-	sh := &shown{id: id, view: view, state: state, seq: head.Seq, version: head.Version, updated: head.Time, newest: true}
+	if !state.Exists {
+		return nil, noSuchCollection() // somebody has locked what is not there yet
+	}
+	sh := &shown{id: id, view: view, state: state, seq: state.SavedSeq, version: head.Version, updated: state.Updated, newest: true}
 	if planted.StaleRead && head.Version > 1 && head.Version%3 == 0 {
 		return at(view, id, head.Version-1)
 	}

@@ -43,11 +43,14 @@ type Limits struct {
 	PageMaxBytes  int // contents of one page of documents
 	PageItems     int // items of a page if the caller does not say
 	NamedMaxParts int // documents that an event or a history entry names
+
+	ParkedMaxBytes int // updates of a provider that wait in the store for a lock
 }
 
 // DefaultLimits are the limits of semantics section 1 and the API's conventions.
 var DefaultLimits = Limits{
 	Actors: actors.DefaultLimits, PageMaxItems: 1000, PageMaxBytes: 768 << 10, PageItems: 100, NamedMaxParts: 1000,
+	ParkedMaxBytes: 64 << 20,
 }
 
 // Admin is what the operator's operations need of the node.
@@ -63,7 +66,8 @@ type Admin interface {
 // reply is how an operation answers.
 type reply = func(*transport.Reply, error)
 
-// write sends a command to an entity on behalf of the request.
+// write sends a command to an entity on behalf of the request. An idempotency key counts where the operation takes one: a
+// sign of life or a look at a lock that was answered from memory would be none.
 func (s *Service) write(r *transport.Request, id persistence.EntityID, command any, reason string, done reply) {
 	env := &entity.Envelope{
 		Entity: id, Command: command, Deadline: r.Deadline, DryRun: r.Param("dryRun") == "true",
@@ -77,7 +81,7 @@ func (s *Service) write(r *transport.Request, id persistence.EntityID, command a
 			done(&transport.Reply{Status: a.Status, Version: a.Version, Body: a.Body}, nil)
 		},
 	}
-	if r.Header.IdempotencyKey != "" && !env.DryRun {
+	if r.Header.IdempotencyKey != "" && !env.DryRun && (r.Op.Writes || r.Op.Keyed) {
 		env.Meta.Key = r.Header.IdempotencyKey
 		env.Meta.KeyDigest = digest(r)
 	}

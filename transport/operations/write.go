@@ -2,7 +2,10 @@ package operations
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"mime"
+	"net/http"
 
 	"concord/actors/collection"
 	"concord/actors/jsonvalue"
@@ -20,18 +23,39 @@ func (s *Service) collectionPut(_ context.Context, r *transport.Request, done re
 	s.change(r, w, &w.Under, reason, done)
 }
 
-// change sends a change of content, once it is known how it stands to the lock. What would wait in the store must have
-// room there.
+// change sends a change of content, once it is known how it stands to the lock, and whether it could wait for it.
 func (s *Service) change(r *transport.Request, c collection.Command, u *collection.Under, reason string, done reply) {
 	var err error
-	if *u, err = under(r, u.Park); err == nil && u.Park {
-		err = s.Board.Room(r.Provider, len(r.Body))
-	}
-	if err != nil {
+	if *u, err = under(r, u.Park); err != nil {
 		done(nil, err)
 		return
 	}
-	s.write(r, collectionID(r), c, reason, done)
+	if u.Park {
+		u.NoRoom = s.Board.Room(r.Provider, len(r.Body), s.Limits.ParkedMaxBytes)
+	}
+	s.write(r, collectionID(r), c, reason, func(a *transport.Reply, err error) {
+		if err == nil && (u.Token != "" || a.Status == http.StatusAccepted) {
+			err = tellMore(a)
+		}
+		done(a, err)
+	})
+}
+
+// tellMore reads from the answer to a change what HTTP has headers for: the fence that it was made under, or where the
+// change can be seen that waits for its turn. What is remembered of an answer is its body alone.
+func tellMore(a *transport.Reply) error {
+	var told struct {
+		Lock      collection.UnderLock `json:"lock"`
+		Operation string               `json:"operation"`
+	}
+	if err := json.Unmarshal(a.Body, &told); err != nil {
+		return fmt.Errorf("read the answer to a change: %w", err)
+	}
+	a.Fence = told.Lock.Fence
+	if told.Operation != "" {
+		a.See = transport.Place{Operation: "operation.get", Inner: told.Operation}
+	}
+	return nil
 }
 
 func decodePut(r *transport.Request) (*collection.Write, string, error) {
@@ -354,8 +378,8 @@ func (s *Service) collectionRevert(_ context.Context, r *transport.Request, done
 		return
 	}
 	to, err := e.number("to")
-	if err == nil && to == nil {
-		err = problem.At("/to", "is missing: which version?")
+	if err == nil && (to == nil || *to == 0) {
+		err = problem.At("/to", "is missing: which version? The first is 1")
 	}
 	if err != nil {
 		done(nil, err)

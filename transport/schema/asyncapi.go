@@ -127,7 +127,7 @@ func (d *asyncAPI) add(op *transport.Operation) {
 	d.Components.Messages[asked] = asyncMessage{Title: op.Doc, Headers: object(known), Payload: d.schemas.message(op)}
 	answer := asyncMessage{Title: "Success"}
 	if op.Answer != nil {
-		answer.Payload = d.schemas.answer(op.Answer)
+		answer.Payload = d.schemas.reply(op)
 	}
 	d.Components.Messages[answered] = answer
 	d.Operations[op.Name] = asyncOperation{

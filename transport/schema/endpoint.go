@@ -17,7 +17,7 @@ func Endpoint(op *transport.Operation) map[string]string {
 	metadata["schema.request"] = standalone(asked, asked.message(op))
 	if op.Answer != nil {
 		answered := newSchemas("#/$defs/")
-		metadata["schema.response"] = standalone(answered, answered.answer(op.Answer))
+		metadata["schema.response"] = standalone(answered, answered.reply(op))
 	}
 	return metadata
 }
@@ -39,6 +39,19 @@ func (s *schemas) message(op *transport.Operation) *huma.Schema {
 	either := &huma.Schema{AnyOf: []*huma.Schema{schema}}
 	for _, t := range op.Types {
 		either.AnyOf = append(either.AnyOf, patchSchema(t))
+	}
+	return either
+}
+
+// reply is the schema of the answer over NATS: of one of the successes, if they differ.
+func (s *schemas) reply(op *transport.Operation) *huma.Schema {
+	usual := s.answer(op.Answer)
+	if len(op.Also) == 0 {
+		return usual
+	}
+	either := &huma.Schema{AnyOf: []*huma.Schema{usual}}
+	for _, o := range op.Also {
+		either.AnyOf = append(either.AnyOf, s.answer(o.Answer))
 	}
 	return either
 }

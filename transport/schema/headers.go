@@ -18,10 +18,12 @@ type scope struct {
 
 var (
 	everywhere  = scope{"all", func(*transport.Operation) bool { return true }}
-	changing    = scope{"changes", changes}
 	writing     = scope{"writes", func(op *transport.Operation) bool { return op.Writes || op.Keyed }}
 	conditional = scope{"writes", func(op *transport.Operation) bool { return op.Writes && op.HasID }}
 	trying      = scope{"writes", dryRuns}
+	owning      = scope{"changes, locks", func(op *transport.Operation) bool { return changes(op) || noun(op) == "lock" }}
+	proving     = scope{"writes, locks", func(op *transport.Operation) bool { return op.Locks }}
+	under       = scope{"writes", func(op *transport.Operation) bool { return op.Under }}
 	streaming   = scope{"streams", func(op *transport.Operation) bool { return op.Stream != nil }}
 )
 
@@ -43,11 +45,14 @@ type header struct {
 // headers are those that mean something to the service, beside Authorization and Content-Type.
 var headers = []header{
 	{transport.HeaderPrincipal, everywhere, text(), "Who asks; believed only with --auth off"},
-	{transport.HeaderSession, changing, text(), "Session of the caller, kept in the history"},
+	{transport.HeaderSession, owning, text(), "Session of the caller: with the principal, whose a lock or a ticket is; kept in the history"},
 	{transport.HeaderIdempotencyKey, writing, text(), "A repeat with the same key is answered as the first; kept for 24 hours"},
 	{transport.HeaderIfMatch, conditional, text(),
 		"Entity tags of which one must be the newest, or * for any (RFC 9110 section 13.1.1)"},
 	{transport.HeaderIfNoneMatch, conditional, oneOf("*"), "*: there must be none yet (RFC 9110 section 13.1.2)"},
+	{transport.HeaderLockToken, proving, text(), "Token of the current lock: the change is made under it"},
+	{transport.HeaderLockRelease, under, oneOf("true", "false"), "true: the lock ends with the change"},
+	{transport.HeaderPrefer, under, text(), "respond-async: if the scope is locked, wait for the turn (RFC 7240 section 4.1)"},
 	{transport.HeaderDryRun, trying, oneOf("true", "false"), "true: decide and answer, but store nothing"},
 	{transport.HeaderDeadline, everywhere, &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9]+$"},
 		"Milliseconds that the caller will still wait"},
@@ -73,6 +78,8 @@ func codesOf(op *transport.Operation) []problem.Code {
 			return false
 		case problem.PreconditionFailed, problem.PreconditionRequired:
 			return !op.Writes
+		case problem.NoContest, problem.TicketGone:
+			return noun(op) != "lock"
 		default:
 			return !changes(op)
 		}

@@ -23,11 +23,19 @@ const (
 	bearer      = "bearer"
 )
 
-// OpenAPI is the OpenAPI 3.1 document of the table.
-func OpenAPI(table []*transport.Operation, version string) []byte {
+// OpenAPI is the OpenAPI 3.1 document of the table, and of the aliases for clients of other systems.
+func OpenAPI(table []*transport.Operation, aliases []*transport.Alias, version string) []byte {
 	d := &openAPI{schemas: newSchemas("#/components/schemas/"), paths: map[string]*huma.PathItem{}}
 	for _, op := range table {
 		d.add(op)
+	}
+	table = slices.Clone(table)
+	for _, a := range aliases {
+		if a.Scopes == "" {
+			table = append(table, d.addAlias(a))
+		} else {
+			d.share(a)
+		}
 	}
 	d.schemas.answer(transport.Event{}) // what a stream sends
 	doc := &huma.OpenAPI{
@@ -53,13 +61,42 @@ type openAPI struct {
 	paths   map[string]*huma.PathItem
 }
 
-func (d *openAPI) add(op *transport.Operation) {
+// addAlias describes an alias with a route of its own, as an operation of the other system.
+func (d *openAPI) addAlias(a *transport.Alias) *transport.Operation {
+	op := *a.Operation
+	op.Name = a.ID()
+	shown := d.add(&op)
+	for _, name := range slices.Sorted(maps.Keys(a.Headers)) {
+		shown.Parameters = append(shown.Parameters, &huma.Param{Name: name, In: "header", Schema: text(), Description: "The same as " + a.Headers[name]})
+	}
+	if a.Open {
+		shown.Security, shown.Description = []map[string][]string{{}}, "Needs no credentials."
+	}
+	return &op
+}
+
+// share adds to the description of an operation what an alias on its route takes and answers beside.
+func (d *openAPI) share(a *transport.Alias) {
+	shown := *d.place(a.Operation)
+	for _, p := range a.Params {
+		if !slices.ContainsFunc(shown.Parameters, func(q *huma.Param) bool { return q.In == "query" && q.Name == p.Name }) {
+			shown.Parameters = append(shown.Parameters, &huma.Param{Name: p.Name, In: "query", Schema: paramSchema(p),
+				Description: fmt.Sprintf("Of a scope %s... alone. %s", a.Scopes, p.Doc)})
+		}
+	}
+	all := append([]transport.Outcome{{Status: a.Status, Answer: a.Answer}}, a.Also...)
+	for _, o := range all {
+		o.Doc = fmt.Sprintf("Of a scope %s..., in the words of that system", a.Scopes)
+		d.outcome(shown.Responses, o)
+	}
+}
+
+// add describes an operation.
+func (d *openAPI) add(op *transport.Operation) *huma.Operation {
 	if d.paths[op.Path] == nil {
 		d.paths[op.Path] = &huma.PathItem{}
 	}
-	item := d.paths[op.Path]
-	place := map[string]**huma.Operation{http.MethodGet: &item.Get, http.MethodPut: &item.Put, http.MethodPost: &item.Post,
-		http.MethodPatch: &item.Patch, http.MethodDelete: &item.Delete}[op.Method]
+	place := d.place(op)
 	if place == nil || *place != nil {
 		panic(fmt.Sprintf("schema: %s: no place for %s %s", op.Name, op.Method, op.Path))
 	}
@@ -70,6 +107,14 @@ func (d *openAPI) add(op *transport.Operation) {
 		RequestBody: d.body(op),
 		Responses:   d.responses(op),
 	}
+	return *place
+}
+
+// place is where the description of an operation stands; nil: OpenAPI has no such method.
+func (d *openAPI) place(op *transport.Operation) **huma.Operation {
+	item := d.paths[op.Path]
+	return map[string]**huma.Operation{http.MethodGet: &item.Get, http.MethodPut: &item.Put, http.MethodPost: &item.Post,
+		http.MethodPatch: &item.Patch, http.MethodDelete: &item.Delete}[op.Method]
 }
 
 func tags(table []*transport.Operation) []*huma.Tag {
@@ -94,11 +139,11 @@ func parameters(op *transport.Operation) []*huma.Param {
 	if scoped {
 		inPath("scope", "What the lock is on: collection:<provider>:<id>, or collection:<id> of the default provider", scopeSchema())
 	}
-	if !op.Global && !scoped {
+	if strings.Contains(op.Path, "{provider}") {
 		inPath("provider", "Tenant", idSchema())
 	}
 	if op.HasID && !scoped {
-		inPath("id", "Id of the "+noun(op), idSchema())
+		inPath("id", "Id of the entity", idSchema())
 	}
 	if op.Inner != "" {
 		inPath(op.Inner, "Percent-encoded id of the "+op.Inner, innerSchema())
@@ -157,15 +202,48 @@ func (d *openAPI) responses(op *transport.Operation) map[string]*huma.Response {
 	}
 	if op.Stream != nil {
 		success.Content[transport.MediaEventStream] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString,
-			Description: "Server-sent events without end: id is the seq, event the type, data an Event"}}
+			Description: "Server-sent events without end: what the type of each event says, as JSON"}}
+	}
+	if op.Under {
+		success.Headers[transport.HeaderLockFence] = headerRef(transport.HeaderLockFence)
 	}
 	all[strconv.Itoa(op.Status)] = success
-	if op.Method == http.MethodPut && op.Status == http.StatusOK {
+	if op.Method == http.MethodPut && op.Status == http.StatusOK && op.Writes {
 		created := *success
 		created.Description = "Created"
 		all["201"] = &created
 	}
+	for _, o := range op.Also {
+		d.outcome(all, o)
+	}
+	for _, status := range []string{"201", "202"} {
+		if noun(op) != "upload" && op.Method != http.MethodPut && all[status] != nil || status == "202" && op.Under {
+			all[status].Headers["Location"] = headerRef("Location")
+		}
+	}
+	if op.Under || noun(op) == "lock" {
+		all["423"] = &huma.Response{Ref: "#/components/responses/" + refusalName(http.StatusLocked)}
+	}
 	return all
+}
+
+// outcome adds a success of another kind. Where two have the same status, an answer is one or the other.
+func (d *openAPI) outcome(all map[string]*huma.Response, o transport.Outcome) {
+	status := strconv.Itoa(o.Status)
+	r := all[status]
+	if r == nil {
+		r = &huma.Response{Description: o.Doc, Content: map[string]*huma.MediaType{}, Headers: map[string]*huma.Param{
+			transport.HeaderRequestID: headerRef(transport.HeaderRequestID)}}
+		all[status] = r
+	}
+	if o.Answer == nil {
+		return
+	}
+	answer := d.schemas.answer(o.Answer)
+	if usual := r.Content[transport.MediaJSON]; usual != nil {
+		answer = &huma.Schema{AnyOf: []*huma.Schema{usual.Schema, answer}}
+	}
+	r.Content[transport.MediaJSON] = &huma.MediaType{Schema: answer}
 }
 
 // refusalName is the name of the response that stands for all refusals of a status.
@@ -192,6 +270,9 @@ func (d *openAPI) refusals() map[string]*huma.Response {
 		}
 		all[refusalName(status)] = r
 	}
+	locked := *all[refusalName(problem.Locked.Status())]
+	locked.Description = string(problem.Locked) + ": " + problem.Locked.Title() + " (a collection type may say so)"
+	all[refusalName(http.StatusLocked)] = &locked
 	return all
 }
 
@@ -203,6 +284,8 @@ func answerHeaders() map[string]*huma.Header {
 		transport.HeaderRequestID: {Description: "Names the entry in the service's log", Schema: text()},
 		"ETag":                    {Description: `Entity tag of the version, as "v7" (RFC 9110 section 8.8.3)`, Schema: text()},
 		"Retry-After":             {Description: "Whole seconds (RFC 9110 section 10.2.3)", Schema: &huma.Schema{Type: huma.TypeInteger}},
+		transport.HeaderLockFence: {Description: "Fence of the lock that the change was made under", Schema: &huma.Schema{Type: huma.TypeInteger}},
+		"Location":                {Description: "Where it can be seen (RFC 9110 section 10.2.2)", Schema: text()},
 		"WWW-Authenticate":        {Description: "How to say who asks (RFC 6750 section 3)", Schema: text()},
 	}
 }

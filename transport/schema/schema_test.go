@@ -13,6 +13,7 @@ import (
 
 	"concord/actors/problem"
 	"concord/transport"
+	"concord/transport/dossier"
 	"concord/transport/operations"
 	"concord/transport/schema"
 )
@@ -115,9 +116,9 @@ func escape(token string) string { return strings.NewReplacer("~", "~0", "/", "~
 
 func TestDocumentsAreDeterministic(t *testing.T) {
 	for name, generate := range map[string]func() []byte{
-		"OpenAPI":  func() []byte { return schema.OpenAPI(table(), "1.2.3") },
+		"OpenAPI":  func() []byte { return schema.OpenAPI(table(), dossier.Aliases(table()), "1.2.3") },
 		"AsyncAPI": func() []byte { return schema.AsyncAPI(table(), prefix, "1.2.3") },
-		"Wire":     func() []byte { return schema.Wire(table(), prefix) },
+		"Wire":     func() []byte { return schema.Wire(table(), dossier.Aliases(table()), prefix) },
 	} {
 		if !bytes.Equal(generate(), generate()) {
 			t.Errorf("%s: two runs differ", name)
@@ -126,7 +127,7 @@ func TestDocumentsAreDeterministic(t *testing.T) {
 }
 
 func TestOpenAPIHasEveryOperation(t *testing.T) {
-	d := parse(t, schema.OpenAPI(table(), "1.2.3"))
+	d := parse(t, schema.OpenAPI(table(), dossier.Aliases(table()), "1.2.3"))
 	if d["openapi"] != "3.1.0" || d.at("/info/version") != "1.2.3" {
 		t.Errorf("openapi %v, version %v", d["openapi"], d.at("/info/version"))
 	}
@@ -192,7 +193,7 @@ func checkParameters(t *testing.T, op *transport.Operation, described map[string
 }
 
 func TestExamplesFitTheirSchemas(t *testing.T) {
-	d := parse(t, schema.OpenAPI(table(), "1.2.3"))
+	d := parse(t, schema.OpenAPI(table(), dossier.Aliases(table()), "1.2.3"))
 	for _, op := range table() {
 		content, _ := d.at("/paths/" + escape(op.Path) + "/" + strings.ToLower(op.Method) + "/requestBody/content").(map[string]any)
 		for mediaType, m := range content {
@@ -213,7 +214,7 @@ func TestExamplesFitTheirSchemas(t *testing.T) {
 
 // TestSchemasSayWhatTheTypesSay has a row for each thing that a tag of a type can say.
 func TestSchemasSayWhatTheTypesSay(t *testing.T) {
-	d := parse(t, schema.OpenAPI(table(), "1.2.3"))
+	d := parse(t, schema.OpenAPI(table(), dossier.Aliases(table()), "1.2.3"))
 	for name, row := range map[string]struct {
 		schema string
 		valid  []string
@@ -318,7 +319,7 @@ func TestEndpointSchemasStandAlone(t *testing.T) {
 }
 
 func TestWireNamesEverything(t *testing.T) {
-	text := string(schema.Wire(table(), prefix))
+	text := string(schema.Wire(table(), dossier.Aliases(table()), prefix))
 	for _, op := range table() {
 		for _, want := range []string{"| `" + op.Name + "` |", "`" + schema.Subject(op, prefix) + "`", "`" + op.Method + " " + op.Path + "`"} {
 			if !strings.Contains(text, want) {

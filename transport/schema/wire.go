@@ -13,7 +13,7 @@ import (
 )
 
 // Wire is the page docs/WIRE.md: what goes over the wire, for people.
-func Wire(table []*transport.Operation, prefix string) []byte {
+func Wire(table []*transport.Operation, aliases []*transport.Alias, prefix string) []byte {
 	p := &page{schemas: newSchemas("#/")}
 	p.line("# The wire\n\nGenerated from the operation table: do not edit.\n")
 	p.line("NATS and HTTP offer the same operations; bodies are JSON. Over NATS a request goes to the subject, and its")
@@ -21,6 +21,7 @@ func Wire(table []*transport.Operation, prefix string) []byte {
 	p.line("parameters stand in the query; `name...` may be given several times.\n")
 	p.operations(table, prefix)
 	p.onlyHTTP()
+	p.aliases(aliases)
 	p.headers()
 	p.problems()
 	p.events(prefix)
@@ -67,6 +68,9 @@ func (p *page) operations(table []*transport.Operation, prefix string) {
 		if op.Answer != nil {
 			answers = append(answers, typeName(p.schemas.answer(op.Answer)))
 		}
+		for _, o := range op.Also {
+			answers = append(answers, fmt.Sprintf("%s (%d)", typeName(p.schemas.answer(o.Answer)), o.Status))
+		}
 		if op.Stream != nil {
 			answers = append(answers, transport.MediaEventStream)
 		}
@@ -107,6 +111,26 @@ func (p *page) onlyHTTP() {
 	p.line("")
 }
 
+// aliases are the routes in the words of other systems.
+func (p *page) aliases(aliases []*transport.Alias) {
+	if len(aliases) == 0 {
+		return
+	}
+	p.line("### Over HTTP, for clients of other systems\n")
+	p.header("route", "scope", "system", "operation", "answer", "what it does")
+	for _, a := range aliases {
+		scope, answer := "", ""
+		if a.Scopes != "" {
+			scope = a.Scopes + "..."
+		}
+		if a.Answer != nil {
+			answer = typeName(p.schemas.answer(a.Answer))
+		}
+		p.row(code(a.Method+" "+a.Path), scope, a.System, a.Name, answer, a.Doc)
+	}
+	p.line("")
+}
+
 func (p *page) headers() {
 	p.line("## Headers\n\nThe same names on both APIs.\n")
 	p.header("header", "on", "what it says")
@@ -114,8 +138,8 @@ func (p *page) headers() {
 	for _, h := range headers {
 		p.row(code(h.name), h.on.name, h.doc)
 	}
-	p.line("\nAn answer over HTTP has `%s`, `ETag` where it shows a version, and `Retry-After` where a retry makes sense.",
-		transport.HeaderRequestID)
+	p.line("\nAn answer over HTTP has `%s`, `ETag` where it shows a version, `Location` where what it began can be seen,", transport.HeaderRequestID)
+	p.line("`%s` if the change was made under a lock, and `Retry-After` where a retry makes sense.", transport.HeaderLockFence)
 	p.line("A `GET` whose `If-None-Match` names the shown version is answered 304. An error over NATS has")
 	p.line("`%s` (the status) and `%s` (the title).\n", transport.HeaderServiceCode, transport.HeaderServiceError)
 }

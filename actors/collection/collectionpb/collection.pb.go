@@ -38,6 +38,8 @@ type State struct {
 	Version          uint64                 `protobuf:"varint,8,opt,name=version,proto3" json:"version,omitempty"`                                           // of the content; not in the payload of an event
 	Lock             []byte                 `protobuf:"bytes,11,opt,name=lock,proto3" json:"lock,omitempty"`                                                 // concord.lock.v1.State; not in the payload of an event
 	Never            bool                   `protobuf:"varint,12,opt,name=never,proto3" json:"never,omitempty"`                                              // it has a lock, but was never created
+	Updated          int64                  `protobuf:"fixed64,13,opt,name=updated,proto3" json:"updated,omitempty"`                                         // microseconds: of the newest change of content; not in the payload of an event
+	SavedSeq         uint64                 `protobuf:"varint,14,opt,name=saved_seq,json=savedSeq,proto3" json:"saved_seq,omitempty"`                        // of the event that made it; not in the payload of an event
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -154,6 +156,20 @@ func (x *State) GetNever() bool {
 		return x.Never
 	}
 	return false
+}
+
+func (x *State) GetUpdated() int64 {
+	if x != nil {
+		return x.Updated
+	}
+	return 0
+}
+
+func (x *State) GetSavedSeq() uint64 {
+	if x != nil {
+		return x.SavedSeq
+	}
+	return 0
 }
 
 // Saved is the payload of collection.saved and collection.deleted; the contents are the record's parts.
@@ -723,7 +739,7 @@ var File_actors_collection_collectionpb_collection_proto protoreflect.FileDescri
 
 const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\n" +
-	"/actors/collection/collectionpb/collection.proto\x12\x15concord.collection.v1\"\xcb\x02\n" +
+	"/actors/collection/collectionpb/collection.proto\x12\x15concord.collection.v1\"\x82\x03\n" +
 	"\x05State\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\tR\x06format\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
@@ -737,7 +753,9 @@ const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	" \x01(\x04R\x05since\x12\x18\n" +
 	"\aversion\x18\b \x01(\x04R\aversion\x12\x12\n" +
 	"\x04lock\x18\v \x01(\fR\x04lock\x12\x14\n" +
-	"\x05never\x18\f \x01(\bR\x05never\"\x91\x01\n" +
+	"\x05never\x18\f \x01(\bR\x05never\x12\x18\n" +
+	"\aupdated\x18\r \x01(\x10R\aupdated\x12\x1b\n" +
+	"\tsaved_seq\x18\x0e \x01(\x04R\bsavedSeq\"\x91\x01\n" +
 	"\x05Saved\x122\n" +
 	"\x05state\x18\x01 \x01(\v2\x1c.concord.collection.v1.StateR\x05state\x123\n" +
 	"\x05blame\x18\x02 \x03(\v2\x1d.concord.collection.v1.MemberR\x05blame\x12\x1f\n" +
