@@ -169,7 +169,7 @@ func (p *answers) save(ctx context.Context, l *client.Lock, given []string) (end
 		if !strings.Contains(one, "=") {
 			one = strings.TrimSuffix(filepath.Base(one), ".json") + "=" + one
 		}
-		if err := p.app.readDocument(one, documents); err != nil {
+		if err := p.app.readDocument("save", one, documents); err != nil {
 			return false, err
 		}
 	}

@@ -62,6 +62,8 @@ func (w *writeFlags) lockOptions() (options []client.CallOption, err error) {
 		return nil, usagef("--release needs --lock-token")
 	case w.queues() && w.lockToken != "":
 		return nil, usagef("a change under a lock does not wait for it: leave out --lock-token or --on-locked")
+	case w.queues() && w.dryRun:
+		return nil, usagef("--dry-run leaves nothing that could wait: leave out --on-locked")
 	}
 	if w.lockToken != "" {
 		options = append(options, client.LockToken(w.lockToken))
@@ -239,18 +241,18 @@ func (a *app) readPut(in *putInput) (client.PutRequest, error) {
 		if r.Documents == nil {
 			r.Documents = make(map[string]json.RawMessage)
 		}
-		if err := a.readDocument(given, r.Documents); err != nil {
+		if err := a.readDocument("--document", given, r.Documents); err != nil {
 			return r, err
 		}
 	}
 	return r, nil
 }
 
-// readDocument reads what id=FILE names.
-func (a *app) readDocument(given string, into map[string]json.RawMessage) (err error) {
+// readDocument reads what id=FILE names; by says where the user wrote it.
+func (a *app) readDocument(by, given string, into map[string]json.RawMessage) (err error) {
 	id, path, ok := strings.Cut(given, "=")
 	if !ok || id == "" || path == "" {
-		return usagef("a document is given as id=FILE, not %q", given)
+		return usagef("%s takes id=FILE, not %q", by, given)
 	}
 	into[id], err = a.readJSON(path)
 	return err
