@@ -46,18 +46,23 @@ var errPartial = errors.New("some failed")
 func exitCode(err error) int {
 	p, refused := errors.AsType[*client.Problem](err)
 	_, usage := errors.AsType[usageError](err)
-	server, ended := errors.AsType[endedError](err)
+	process, ended := errors.AsType[endedError](err)
+	_, contested := errors.AsType[*client.ContestError](err)
 	switch {
 	case err == nil:
 		return exitOK
 	case ended:
-		return server.code
+		return process.code
 	case usage:
 		return exitUsage
 	case errors.Is(err, errPartial):
 		return exitPartial
+	case contested, errors.Is(err, client.ErrReleased):
+		return exitLocked
 	case refused:
 		return codeOf(p)
+	case errors.Is(err, client.ErrCancelled), errors.Is(err, client.ErrExpired):
+		return exitConflict
 	case errors.Is(err, client.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return exitUnavailable
 	}
@@ -120,6 +125,8 @@ func (a *app) hint(err error) {
 		a.sayf("  is a server running? `concord serve` starts one; --server or CONCORD_SERVER says where it is")
 	case client.IsCode(err, problem.VersionConflict):
 		a.sayf("  read it again (concord get), and repeat the change on that version")
+	case client.IsCode(err, problem.Locked):
+		a.sayf("  wait in line (concord lock --wait), ask for it (concord contest), or leave the change here (--on-locked queue)")
 	case client.IsCode(err, problem.Unauthenticated):
 		a.sayf("  --token-file or CONCORD_TOKEN_FILE names the file with your token")
 	}

@@ -35,6 +35,10 @@ func TestExitCodes(t *testing.T) {
 		"lock required":                 {refused("lock-required", 428), 5},
 		"stale token":                   {refused("stale-token", 409), 5},
 		"no ticket any more":            {refused("ticket-gone", 410), 3},
+		"the holder keeps the lock":     {fmt.Errorf("lock: %w", &client.ContestError{}), 5},
+		"the lock was given up":         {fmt.Errorf("run: %w", client.ErrReleased), 5},
+		"the update was called off":     {fmt.Errorf("o1: %w", client.ErrCancelled), 4},
+		"the update waited too long":    {fmt.Errorf("o1: %w", client.ErrExpired), 4},
 		"no contest":                    {refused("no-contest", 404), 3},
 	} {
 		if got := exitCode(row.err); got != row.want {

@@ -26,7 +26,7 @@ import (
 func settings(cmd *cobra.Command, only ...string) *config.Flags {
 	fs := pflag.NewFlagSet("settings", pflag.ContinueOnError)
 	flags := config.AddFlags(fs)
-	flags.Foreign = clientVariables
+	flags.Foreign = foreignVariables
 	fs.VisitAll(func(f *pflag.Flag) {
 		for _, name := range only {
 			if f.Name == name {
@@ -270,7 +270,7 @@ func exitCodesTopic() *cobra.Command {
 2  the command, or what it was given, is wrong
 3  there is no such thing
 4  a conflict: somebody else came first, or the state does not allow it
-5  locked by another, or the lock is lost
+5  locked by another, the holder keeps the lock, or the lock is lost
 6  some rows of many failed
 7  denied: not known, or not allowed
 8  not available: nobody answers, too much is going on, or the time was too short
@@ -284,6 +284,7 @@ func environmentTopic() *cobra.Command {
 		Use: "environment", Short: "What comes from the environment",
 		Long: strings.TrimSpace(`
 The global flags: ` + strings.Join(clientVariables, ", ") + `.
+For a command under "concord lock --run": ` + envLockToken + `, ` + envLockFence + `, and the global flags that it was run with.
 The settings of the server: CONCORD_ and the key in capitals, such as CONCORD_EVENTS_MAX_AGE for events.maxAge;
 CONCORD_CONFIG is the file with settings. A flag counts before the environment.
 NO_COLOR: if set, nothing is coloured. GOMAXPROCS: threads of the server that run at once.`),

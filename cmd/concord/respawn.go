@@ -21,10 +21,10 @@ const (
 	respawnGrace = 5 * time.Second
 )
 
-// endedError is how the server ended that respawn ran, for whom it has told why itself.
+// endedError is how something ended that has told why itself: a process that was run, or a command that shows its outcome.
 type endedError struct{ code int }
 
-func (e endedError) Error() string { return fmt.Sprintf("the server ended with exit code %d", e.code) }
+func (e endedError) Error() string { return fmt.Sprintf("it ended with exit code %d", e.code) }
 
 // respawn runs the server as a process of its own and starts it again when it crashes: when it ends by a signal, or with
 // an exit code from exitCrash on. It ends when the server ends in another way, or by its own stop.

@@ -46,7 +46,10 @@ const (
 	envTimeout   = "CONCORD_TIMEOUT"
 )
 
-// clientVariables begin like settings of the server and are none.
+// foreignVariables begin like settings of the server and are none.
+var foreignVariables = append([]string{envLockToken, envLockFence}, clientVariables...)
+
+// clientVariables are the global flags in the environment.
 var clientVariables = []string{envServer, envProvider, envPrincipal, envSession, envTokenFile, envPrefix, envOutput, envTimeout}
 
 // Defaults of the global flags.
@@ -83,6 +86,7 @@ func (a *app) groups() []commandGroup {
 	return []commandGroup{
 		{"Server:", []*cobra.Command{a.serve()}},
 		{"Collections and documents:", []*cobra.Command{a.put(), a.patch(), a.get(), a.remove(), a.list(), a.watch()}},
+		{"Locks:", []*cobra.Command{a.lock(), a.unlock(), a.locks(), a.contest(), a.prompts(), a.operations()}},
 		{"History:", []*cobra.Command{a.history(), a.diff(), a.blame(), a.revert()}},
 		{"Rules for collections:", []*cobra.Command{a.types()}},
 		{"Many records:", []*cobra.Command{a.importCommand(), a.export(), a.sample()}},

@@ -28,13 +28,56 @@ type writeFlags struct {
 	reason     string
 	dryRun     bool
 	key        string
+	lockToken  string
+	release    bool
+	onLocked   string
 }
 
 func (w *writeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().Uint64Var(&w.base, "base", 0, "version that the change is based on: refused if what it touches has changed since")
 	w.addReason(cmd)
 	w.addConditions(cmd)
+	w.addLock(cmd)
 }
+
+// What --on-locked takes.
+const (
+	lockedFail  = "fail"
+	lockedQueue = "queue"
+)
+
+func (w *writeFlags) addLock(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&w.lockToken, "lock-token", "", "token of the lock that the change is made under")
+	f.BoolVar(&w.release, "release", false, "give that lock back, in one step with the change")
+	f.StringVar(&w.onLocked, "on-locked", lockedFail, "while another has the lock: fail, or queue the change, which is made when its turn comes")
+}
+
+// lockOptions are what the flags about locks mean for a call.
+func (w *writeFlags) lockOptions() (options []client.CallOption, err error) {
+	switch {
+	case w.onLocked != "" && w.onLocked != lockedFail && w.onLocked != lockedQueue:
+		return nil, usagef("--on-locked takes fail or queue, not %q", w.onLocked)
+	case w.release && w.lockToken == "":
+		return nil, usagef("--release needs --lock-token")
+	case w.queues() && w.lockToken != "":
+		return nil, usagef("a change under a lock does not wait for it: leave out --lock-token or --on-locked")
+	case w.queues() && w.dryRun:
+		return nil, usagef("--dry-run leaves nothing that could wait: leave out --on-locked")
+	}
+	if w.lockToken != "" {
+		options = append(options, client.LockToken(w.lockToken))
+	}
+	if w.release {
+		options = append(options, client.ThenRelease())
+	}
+	if w.queues() {
+		options = append(options, client.QueueIfLocked())
+	}
+	return options, nil
+}
+
+func (w *writeFlags) queues() bool { return w.onLocked == lockedQueue }
 
 func (w *writeFlags) addReason(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&w.reason, "reason", "", "why; kept in the history")
@@ -49,7 +92,10 @@ func (w *writeFlags) addConditions(cmd *cobra.Command) {
 
 // options are what the flags mean for a call.
 func (w *writeFlags) options() ([]client.CallOption, error) {
-	var options []client.CallOption
+	options, err := w.lockOptions()
+	if err != nil {
+		return nil, err
+	}
 	if w.base != 0 {
 		options = append(options, client.BaseVersion(w.base))
 	}
@@ -84,10 +130,23 @@ func parseVersion(text string) (uint64, error) {
 	return n, nil
 }
 
+// parked is a write that waits for its turn, for programs.
+type parked struct {
+	Provider  string `json:"provider"`
+	ID        string `json:"id"`
+	Operation string `json:"operation"`
+}
+
 // wrote tells what became of a write.
 func (a *app) wrote(r *client.Result, w *writeFlags) error {
-	if a.format != show.Table {
+	switch {
+	case a.format != show.Table && r.Operation != "":
+		return show.Encode(a.out, a.format, parked{r.Provider, r.ID, r.Operation})
+	case a.format != show.Table:
 		return show.Encode(a.out, a.format, r)
+	case r.Operation != "":
+		_, err := fmt.Fprintf(a.out, "%s  %s  waits for its turn: concord operation get %s %s\n", r.ID, r.Operation, r.ID, r.Operation)
+		return err
 	}
 	what := "unchanged"
 	switch {
@@ -179,18 +238,24 @@ func (a *app) readPut(in *putInput) (client.PutRequest, error) {
 		}
 	}
 	for _, given := range in.document {
-		id, path, ok := strings.Cut(given, "=")
-		if !ok || id == "" || path == "" {
-			return r, usagef("--document takes id=FILE, not %q", given)
-		}
 		if r.Documents == nil {
 			r.Documents = make(map[string]json.RawMessage)
 		}
-		if r.Documents[id], err = a.readJSON(path); err != nil {
+		if err := a.readDocument("--document", given, r.Documents); err != nil {
 			return r, err
 		}
 	}
 	return r, nil
+}
+
+// readDocument reads what id=FILE names; by says where the user wrote it.
+func (a *app) readDocument(by, given string, into map[string]json.RawMessage) (err error) {
+	id, path, ok := strings.Cut(given, "=")
+	if !ok || id == "" || path == "" {
+		return usagef("%s takes id=FILE, not %q", by, given)
+	}
+	into[id], err = a.readJSON(path)
+	return err
 }
 
 // readJSON reads a file with one JSON value. Its bytes are kept; a name that stands twice in an object is a mistake.
@@ -223,6 +288,13 @@ const createTriesMax = 3
 // With an idempotency key a repeat finds the answer of whichever of the two was made.
 func write(ctx context.Context, c *client.Client, id string, r client.PutRequest, options []client.CallOption, w *writeFlags) (*client.Result, error) {
 	conditional := w.base != 0 || w.ifMatch != ""
+	if w.queues() && !conditional { // what waits must be what is meant: so it is asked first whether it creates
+		_, err := c.CollectionGet(ctx, id, client.WithoutDocuments())
+		if client.IsCode(err, problem.NotFound) {
+			return c.CollectionPut(ctx, id, r, append(options, client.CreateOnly())...)
+		}
+		conditional = err == nil
+	}
 	for try := 1; ; try++ {
 		if !conditional {
 			result, err := c.CollectionPut(ctx, id, r, append(options, client.CreateOnly())...)

@@ -13,14 +13,15 @@ import (
 // ContestAndWait asks the holder to give the lock up, for others or for nobody, and waits for the outcome; who wants the lock
 // calls Lock. When the context ends first the contest is withdrawn. A lost connection and a service that starts again are
 // waited out.
-func (c *Client) ContestAndWait(ctx context.Context, id, note string, options ...CallOption) (*Outcome, error) {
+func (c *Client) ContestAndWait(ctx context.Context, id string, r ContestRequest, options ...CallOption) (*Outcome, error) {
 	provider := c.providerOf(options)
 	events, err := c.follow(c.eventSubject(provider, id))
 	if err != nil {
 		return nil, fmt.Errorf("contest the lock of %s: %w", id, err)
 	}
 	defer events.close()
-	opened, err := c.LockContest(ctx, id, ContestRequest{Note: note}, options...)
+	r.Acquire = false
+	opened, err := c.LockContest(ctx, id, r, options...)
 	if err != nil {
 		return nil, err
 	}

@@ -209,13 +209,16 @@ func TestContestAndWait(t *testing.T) {
 	s := startService(t, stillClock)
 	h := newHolder()
 	bob := s.as("bob", "1")
-	if _, err := bob.ContestAndWait(ctx, "demo", ""); !client.IsCode(err, problem.NotContestable) || client.ReasonOf(err) != "not_locked" {
+	if _, err := bob.ContestAndWait(ctx, "demo", client.ContestRequest{}); !client.IsCode(err, problem.NotContestable) || client.ReasonOf(err) != "not_locked" {
 		t.Errorf("nobody has the lock: %v", err)
 	}
 	locked(t, s.as("ann", "1"), client.LockOptions{OnContest: h.onContest})
 	withdrawn, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	go func() { _, err := bob.ContestAndWait(withdrawn, "demo", "a rebuild"); ended <- err }()
+	go func() {
+		_, err := bob.ContestAndWait(withdrawn, "demo", client.ContestRequest{Note: "a rebuild"})
+		ended <- err
+	}()
 	if c := <-h.asked; c.Contestants[0].Note != "a rebuild" || c.Contestants[0].Acquire {
 		t.Errorf("%+v", c)
 	}
@@ -225,7 +228,7 @@ func TestContestAndWait(t *testing.T) {
 		t.Error(err)
 	}
 	h.answer <- client.GiveUp()
-	if o, err := bob.ContestAndWait(ctx, "demo", ""); err != nil || o.State != lock.Granted {
+	if o, err := bob.ContestAndWait(ctx, "demo", client.ContestRequest{}); err != nil || o.State != lock.Granted {
 		t.Errorf("%+v, %v", o, err)
 	}
 	if v := viewOf(t, bob); v.State != lock.Free {

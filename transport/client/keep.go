@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-
-	"concord/actors/problem"
 )
 
 // Bounds of keeping a lock.
@@ -173,28 +171,14 @@ func (l *Lock) answer(ctx context.Context, c Contest) {
 	for wait := retryMin; ; wait = min(2*wait, l.client.patience) {
 		var err error
 		if d.kind == keep {
-			err = l.client.LockDeny(ctx, l.id, l.token, d.reason, l.here())
+			err = l.Deny(ctx, d.reason)
 		} else {
-			err = l.leave(ctx)
+			err = l.GiveUp(ctx)
 		}
 		if err == nil || !passes(err) || !pause(ctx, jittered(wait)) {
 			return // if it was refused the contest or the lock is over, as the next renewal tells
 		}
 	}
-}
-
-// leave gives the lock up for the contestants. If they are gone by now it is released: the program has said so.
-func (l *Lock) leave(ctx context.Context) error {
-	err := l.client.LockAccept(ctx, l.id, l.token, Party{}, l.here())
-	if IsCode(err, problem.NoContest) {
-		err = l.client.LockRelease(ctx, l.id, l.token, l.here())
-	}
-	if err != nil {
-		return err
-	}
-	l.settled()
-	l.end(fmt.Errorf("given up for a contestant: %w", ErrReleased))
-	return nil
 }
 
 // about reads a published event of a collection; ok is false for one of others, and for one that is none of its lock.

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -109,6 +110,9 @@ func (c *Client) Acquire(ctx context.Context, id string, o LockOptions) (*Lock, 
 	return c.Lock(ctx, id, o)
 }
 
+// ID is that of the collection.
+func (l *Lock) ID() string { return l.id }
+
 // Token proves the lock: see Under.
 func (l *Lock) Token() string { return l.token }
 
@@ -186,6 +190,27 @@ func (l *Lock) SaveAndRelease(ctx context.Context, changes []Change, options ...
 	l.end(ErrReleased)
 	<-l.kept
 	return result, nil
+}
+
+// GiveUp ends the lock for the oldest contestant that wants it, or, if there is none by now, for those in line.
+func (l *Lock) GiveUp(ctx context.Context) error {
+	err := l.client.LockAccept(ctx, l.id, l.token, Party{}, l.here())
+	if IsCode(err, problem.NoContest) {
+		err = l.client.LockRelease(ctx, l.id, l.token, l.here())
+	}
+	if err != nil {
+		return err
+	}
+	l.settled()
+	l.end(fmt.Errorf("given up for a contestant: %w", ErrReleased))
+	<-l.kept
+	return nil
+}
+
+// Deny answers the open contest: the lock is kept, and all contestants are told why. It is refused with no-contest if there is
+// none.
+func (l *Lock) Deny(ctx context.Context, reason string) error {
+	return l.client.LockDeny(ctx, l.id, l.token, reason, l.here())
 }
 
 // here calls the provider of the lock.

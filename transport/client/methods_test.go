@@ -41,6 +41,12 @@ func TestEveryOperationHasAMethod(t *testing.T) {
 		case answer.Kind() != reflect.Pointer || !answers(answer.Elem(), want):
 			t.Errorf("%s answers %v, its method %v", op.Name, want, answer)
 		}
+		for _, also := range op.Also {
+			// Of a parked write Result has the operation.
+			if want := reflect.TypeOf(also.Answer); want != reflect.TypeFor[api.Parked]() && !answers(answer.Elem(), want) {
+				t.Errorf("%s also answers %v, its method %v", op.Name, want, answer)
+			}
+		}
 	}
 }
 
