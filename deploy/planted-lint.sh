@@ -19,6 +19,7 @@ plant transport github.com/prometheus/client_golang/prometheus prometheus-has-on
 plant transport/client concord/transport/operations client-is-light
 plant transport/api concord/actors/host client-is-light
 plant actors/rules os kinds-are-pure
+plant actors/lock concord/internal/telemetry kinds-are-pure
 plant actors/provider concord/actors/upload kinds-do-not-import-each-other-provider
 plant actors/upload concord/actors/collection kinds-do-not-import-each-other-upload
 plant actors/collectiontype concord/actors/provider kinds-do-not-import-each-other-collectiontype

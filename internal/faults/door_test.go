@@ -29,6 +29,7 @@ type call struct {
 	header   map[string]string
 	query    map[string]string // members of the body over NATS
 	body     map[string]any
+	text     string // in place of body: not JSON, and over HTTP alone
 	provider string // "": provider
 }
 
@@ -66,7 +67,7 @@ var places = map[string]string{
 	"lock.deny": "POST " + lockPath + "/contest/deny", "lock.accept": "POST " + lockPath + "/contest/accept",
 	"lock.claim": "POST " + ticketPath, "lock.keepalive": "PUT " + ticketPath, "lock.leave": "DELETE " + ticketPath,
 	"lock.queue": "GET " + ticketPath + "/events", "prompt.list": "GET /api/v1/prompts", "admin.status": "GET /api/v1/admin/status",
-	"admin.verify": "POST /api/v1/admin/verify",
+	"admin.verify": "POST /api/v1/admin/verify", "beacon": "POST /api-noauth/v1/locks/collection:{provider}:{id}/release",
 }
 
 const (
@@ -123,15 +124,19 @@ func (d *httpDoor) do(c call) (reply, error) {
 		path += "?" + query.Encode()
 	}
 	var body io.Reader
-	if c.body != nil {
-		body = bytes.NewReader(mustMarshal(c.body))
+	contentType := ""
+	switch {
+	case c.text != "":
+		body, contentType = strings.NewReader(c.text), "text/plain"
+	case c.body != nil:
+		body, contentType = bytes.NewReader(mustMarshal(c.body)), "application/json"
 	}
 	request, err := http.NewRequest(method, d.address()+path, body)
 	if err != nil {
 		return reply{}, err
 	}
-	if c.body != nil {
-		request.Header.Set("Content-Type", "application/json")
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
 	}
 	for name, value := range c.headers() {
 		request.Header.Set(name, value)

@@ -101,6 +101,9 @@ func (t *target) Do(s scenario.Step) (scenario.Observed, error) {
 	if err != nil {
 		return scenario.Observed{}, err
 	}
+	if s.Verb == "beacon" && r.code == string(problem.NotFound) {
+		return scenario.Observed{}, fmt.Errorf("beacon has no route: %w", errors.ErrUnsupported)
+	}
 	o := observed(s.Verb, r)
 	for kind, value := range map[string]string{"token": o.Token, "ticket": o.Ticket, "operation": o.Operation} {
 		if g := (gift{s.Who, kind, value}); value != "" && !slices.Contains(t.given, g) {
@@ -136,8 +139,11 @@ var verbs = map[string]struct {
 
 // call is the request that a step is.
 func (t *target) call(s scenario.Step) (call, error) {
-	if s.Verb == "write" {
+	switch {
+	case s.Verb == "write":
 		return t.write(s)
+	case s.Verb == "beacon" && t.door.name() == "http":
+		return call{op: "beacon", id: t.id, text: s.Args["token"]}, nil // the token alone: neither headers nor a name
 	}
 	v, ok := verbs[s.Verb]
 	if !ok {
