@@ -174,12 +174,12 @@ func (b *Board) Room(provider string, bytes, limit int) error {
 // Locked are the collections of the provider that are not free, in order of their ids, those after one only.
 func (b *Board) Locked(provider, after string, most int) (ids []persistence.EntityID) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	for id := range b.locks {
 		if id.Provider == provider && id.ID > after {
 			ids = append(ids, id)
 		}
 	}
+	b.mu.Unlock() // the committer waits for it
 	slices.SortFunc(ids, func(a, c persistence.EntityID) int { return cmp.Compare(a.ID, c.ID) })
 	return ids[:min(len(ids), most)]
 }

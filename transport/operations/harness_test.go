@@ -54,7 +54,7 @@ func start(t testing.TB, fs vfs.FS) *bench {
 	var h *host.Host
 	c := persistence.NewCommitter(store, persistence.CommitMetrics{}, board.Committed, watchers.Committed,
 		func(g []*persistence.Entry) { h.Committed(g) })
-	world := &entity.World{Store: store, Committer: c, Now: clock.Now,
+	world := &entity.World{Store: store, Committer: c, Now: clock.Now, Started: clock.Now(),
 		Panicked: func(id persistence.EntityID, _ string, cause any, stack []byte) {
 			t.Errorf("decision of %v panicked: %v\n%s", id, cause, stack)
 		},
