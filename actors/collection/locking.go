@@ -185,10 +185,7 @@ func (b Behavior) locking(s State, c *Locking, f entity.Facts, m entity.Meta) ([
 
 // advance does what is due, and runs the parked update whose turn it is then.
 func (b Behavior) advance(s State, f entity.Facts, m entity.Meta) ([]Event, error) {
-	t, err := typeOf(s, nil, f)
-	if err != nil {
-		return nil, err
-	}
+	t, unreadable := typeOf(s, nil, f) // what is due is done all the same, by the usual lengths
 	ask := b.ask(s, m, t)
 	due, _, err := lock.Decide(s.Lock, lock.Tick{}, ask)
 	if err != nil {
@@ -202,10 +199,7 @@ func (b Behavior) advance(s State, f entity.Facts, m entity.Meta) ([]Event, erro
 	if !ok {
 		return nil, nil
 	}
-	written, version, failure, err := b.run(s, op, f, t)
-	if err != nil {
-		return nil, err
-	}
+	written, version, failure := b.run(s, op, f, t, unreadable)
 	ask.Seq, ask.Version = ask.Seq+stored(written), version
 	if failure == nil {
 		return append(written, happened(s.Lock, lock.Done(s.Lock, op.Number, version, ask), ask)...), nil
@@ -217,24 +211,35 @@ func (b Behavior) advance(s State, f entity.Facts, m entity.Meta) ([]Event, erro
 	return ended, nil
 }
 
-// run decides on a parked update as if it came now. A refusal is its outcome.
-func (b Behavior) run(s State, op lock.Operation, f entity.Facts, t rules.Type) (
-	events []Event, version uint64, failure *problem.Problem, err error,
+// run decides on a parked update as if it came now. A refusal is its outcome, and so is anything else that goes wrong:
+// an update that could never end would keep the scope from everybody.
+func (b Behavior) run(s State, op lock.Operation, f entity.Facts, t rules.Type, unreadable error) (
+	events []Event, version uint64, failure *problem.Problem,
 ) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			events, version = nil, s.Version
+			failure = problem.New(problem.Internal, "the decision on the update failed (%v); nothing was changed", cause)
+		}
+	}()
 	c, origin, err := parked(op, f)
 	if err == nil {
+		err = unreadable
+	}
+	if err == nil {
 		events, err = b.change(s, c, f, t)
+	}
+	if err != nil {
+		p, ok := err.(*problem.Problem) //nolint:errorlint // decisions return it as it is
+		if !ok {
+			p = problem.New(problem.Internal, "the update cannot be read back: %v", err)
+		}
+		return nil, s.Version, p
 	}
 	for _, e := range events {
 		from(e, origin)
 	}
-	if p, ok := err.(*problem.Problem); ok { //nolint:errorlint // decisions return it as it is
-		return nil, s.Version, p, nil
-	}
-	if err != nil {
-		return nil, s.Version, nil, fmt.Errorf("run operation %s: %w", op.ID(), err)
-	}
-	return events, s.Version + uint64(len(events)), nil, nil
+	return events, s.Version + uint64(len(events)), nil
 }
 
 // parked reads back what was parked. Without a base of its own it builds on the version at its parking, which is 0 if there

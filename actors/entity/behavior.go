@@ -111,6 +111,9 @@ func (f Facts) Of(id persistence.EntityID) (state []byte, ok bool) {
 // FactsOf are facts made by hand: for the tests of a kind, and for models of it.
 func FactsOf(parts, all map[string]Fact) Facts { return Facts{parts: parts, all: all} }
 
+// FactsOfEvent are facts made by hand, of one event.
+func FactsOfEvent(seq uint64, e Encoded) Facts { return Facts{event: map[uint64]Encoded{seq: e}} }
+
 // Content is a part as an event leaves it.
 type Content struct {
 	ID      string
@@ -219,6 +222,7 @@ type Envelope struct {
 	Meta     Meta
 	Deadline time.Time // zero: none
 	DryRun   bool      // decide and answer, but store nothing
+	Vital    bool      // goes on when disk space is low: it keeps something alive, ends it, or only asks
 	Reply    func(Answer, error)
 }
 

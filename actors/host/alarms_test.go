@@ -168,18 +168,22 @@ func TestAlarmKeepsInMemory(t *testing.T) {
 	r.askOf(leaseID("a"), heartbeat{})
 	r.ask("counter", add{})
 	advance(r, 30*time.Second)
-	r.host.Sweep()
-	if r.host.Active() != 1 {
-		t.Errorf("%d entities in memory, want the lease alone", r.host.Active())
-	}
+	sweepTo(r, 1) // the lease stays
 	if got := r.askOf(leaseID("a"), look{}); got != "ended 0" {
 		t.Errorf("80 s after the grant, 30 s after a heartbeat: %s", got)
 	}
 	advance(r, 31*time.Second)
 	advance(r, 10*time.Second)
-	r.host.Sweep()
-	if r.host.Active() != 0 {
-		t.Errorf("%d entities in memory after the end", r.host.Active())
+	sweepTo(r, 0)
+}
+
+// sweepTo sweeps until so many entities are left: one that has just answered may not have come to rest yet.
+func sweepTo(r *rig, left int64) {
+	for r.host.Sweep(); r.host.Active() > left; r.host.Sweep() {
+		runtime.Gosched()
+	}
+	if r.host.Active() != left {
+		r.t.Errorf("%d entities in memory, want %d", r.host.Active(), left)
 	}
 }
 

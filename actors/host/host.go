@@ -179,8 +179,8 @@ func (h *Host) activate(id persistence.EntityID) (live entity.Live, err error) {
 func (h *Host) Deliver(env *entity.Envelope) {
 	_, timer := env.Command.(due)
 	err := h.store.Writable()
-	if timer && errors.Is(err, persistence.ErrLowSpace) {
-		err = nil // what a timer does may make room
+	if (timer || env.Vital) && errors.Is(err, persistence.ErrLowSpace) {
+		err = nil // what a timer does may make room, and nobody shall lose a lock because he cannot renew it
 	}
 	if err != nil {
 		env.Reply(entity.Answer{}, problem.New(problem.Unavailable, "writes are refused: %v", err))

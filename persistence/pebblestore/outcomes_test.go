@@ -97,9 +97,10 @@ func TestOutcomesBeyondTheBoundAreLostEarly(t *testing.T) {
 	defer closeStore(t, s)
 	w := newWorld(t, s)
 	id := collectionID(1)
-	for n := range 2000 { // two days
+	const many = 12_000 // so that each of the two days fills many blocks: less is not told apart
+	for n := range many {
 		w.do(id, &collection.Write{Create: true}, keyed(n))
-		if n == 1000 {
+		if n == many/2 {
 			w.now = w.now.Add(20 * time.Hour)
 		}
 	}
@@ -115,19 +116,19 @@ func TestOutcomesBeyondTheBoundAreLostEarly(t *testing.T) {
 	if f, err = s.ForgetOutcomes(w.now, f.Bytes*3/4); err != nil || f.Early != 1 {
 		t.Fatalf("bound for one day: %+v, %v", f, err)
 	}
-	if w.remembers(id, 0) || !w.remembers(id, 1999) {
+	if w.remembers(id, 0) || !w.remembers(id, many-1) {
 		t.Error("not the oldest day was lost")
 	}
 	sound(t, s)
 	if f, err = s.ForgetOutcomes(w.now, 1); err != nil || f.Early != 1 {
 		t.Fatalf("no room at all: %+v, %v", f, err)
 	}
-	if w.remembers(id, 1999) {
+	if w.remembers(id, many-1) {
 		t.Error("today was not lost")
 	}
-	w.do(id, &collection.Write{Create: true}, keyed(3000))
+	w.do(id, &collection.Write{Create: true}, keyed(many))
 	w.line.flush()
-	if !w.remembers(id, 3000) {
+	if !w.remembers(id, many) {
 		t.Error("what comes later is not remembered")
 	}
 	sound(t, s)

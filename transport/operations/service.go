@@ -13,8 +13,10 @@ import (
 	"sync/atomic"
 
 	"concord/actors"
+	"concord/actors/collection"
 	"concord/actors/entity"
 	"concord/actors/host"
+	"concord/actors/lock"
 	"concord/actors/problem"
 	"concord/persistence"
 	"concord/transport"
@@ -73,6 +75,7 @@ func (s *Service) write(r *transport.Request, id persistence.EntityID, command a
 		Entity: id, Command: command, Deadline: r.Deadline, DryRun: r.Param("dryRun") == "true",
 		Meta: entity.Meta{Principal: r.Caller.Principal, Kind: r.Caller.Kind, Session: r.Header.Session,
 			RequestID: r.RequestID, Reason: reason},
+		Vital: vital(command),
 		Reply: func(a entity.Answer, err error) {
 			if err != nil {
 				done(nil, err)
@@ -86,6 +89,20 @@ func (s *Service) write(r *transport.Request, id persistence.EntityID, command a
 		env.Meta.KeyDigest = digest(r)
 	}
 	s.Host.Deliver(env)
+}
+
+// vital says that the command goes on when disk space is low: it leaves little or nothing there.
+func vital(command any) bool {
+	l, ok := command.(*collection.Locking)
+	if !ok {
+		return false
+	}
+	switch l.Command.(type) {
+	case lock.Acquire, lock.Contest:
+		return false // they begin something
+	default:
+		return true
+	}
 }
 
 // digest is over operation, target, preconditions, policy and body, each with its length in front: what must be equal
