@@ -3,6 +3,7 @@ package persistence
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,8 +15,9 @@ import (
 const (
 	groupMaxEntries = 4096
 	groupMaxBytes   = 4 << 20
-	// A group is built and written while the one before it is being synced: neither the processor nor the disk waits for
-	// the other. More would only make the groups smaller.
+	// A group may be built and written while the one before it is being synced, so that neither the processor nor the disk
+	// waits for the other. What comes after it waits in a third group then, so that the groups are smaller: it pays where
+	// writing takes more than half as long as syncing, and once the group has half the size of the one before.
 	unsyncedMaxGroups = 2
 	answerMaxGroups   = 8 // groups whose answers may wait to be sent before the next group is written
 )
@@ -36,6 +38,10 @@ type Committer struct {
 
 	mu      sync.Mutex
 	queue   []submission
+	writes  average // time to write a group
+	syncs   average // time to sync one
+	ahead   int     // groups that are written and not durable
+	enough  int     // submissions that are written at once; fewer wait for the disk
 	last    LSN
 	closing bool
 	closed  chan struct{}
@@ -103,15 +109,54 @@ func (c *Committer) enqueue(s submission) LSN {
 	c.last++
 	lsn := c.last
 	c.queue = append(c.queue, s)
-	first := len(c.queue) == 1
+	news := len(c.queue) == 1 || len(c.queue) == c.enough
 	c.mu.Unlock()
-	if first {
-		select {
-		case c.wake <- struct{}{}:
-		default:
-		}
+	if news {
+		c.nudge()
 	}
 	return lsn
+}
+
+// nudge has the writer look again.
+func (c *Committer) nudge() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// average of durations: a new one counts an eighth.
+type average time.Duration
+
+func (a *average) add(d time.Duration) { *a += average(d)/8 - *a/8 }
+
+// written notes a group that is on its way to the disk.
+func (c *Committer) written(w *written) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if w.wait != nil {
+		c.writes.add(w.written.Sub(w.start))
+	}
+	c.ahead, c.enough = c.ahead+1, w.size/2
+	if 2*c.writes < c.syncs {
+		c.enough = math.MaxInt
+	}
+}
+
+// landed notes that a group is durable, after so long. If it was the only one, the disk is idle, and anything is worth
+// writing.
+func (c *Committer) landed(w *written, took time.Duration) {
+	c.durable.Add(uint64(w.size))
+	c.mu.Lock()
+	if w.wait != nil {
+		c.syncs.add(took)
+	}
+	c.ahead--
+	if c.ahead == 0 {
+		c.enough = 0
+	}
+	c.mu.Unlock()
+	c.nudge()
 }
 
 // Close refuses further submissions; Run returns when what was submitted before is durable and answered.
@@ -122,10 +167,7 @@ func (c *Committer) Close() {
 		close(c.closed)
 	}
 	c.mu.Unlock()
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	c.nudge()
 }
 
 // Closed is closed by Close: whoever waits for a callback of its own need not wait any longer.
@@ -175,6 +217,7 @@ type written struct {
 	answers []func()
 	wait    func() error // nil: nothing was written
 	start   time.Time
+	written time.Time // zero if nothing was
 }
 
 // write appends one group after another.
@@ -196,6 +239,8 @@ func (r *run) write(ctx context.Context) error {
 				return fmt.Errorf("commit %d entries: %w", len(w.entries), err)
 			}
 		}
+		w.written = time.Now()
+		r.c.written(&w)
 		r.line <- w
 	}
 }
@@ -234,7 +279,12 @@ func sortOut(group []submission) written {
 
 // sync waits for the groups in their order, and lets out what depended on them.
 func (r *run) sync() {
+	var last time.Time // when the disk was done with the group before
 	for w := range r.line {
+		begun := w.written
+		if last.After(begun) {
+			begun = last
+		}
 		if w.wait != nil {
 			if err := w.wait(); err != nil {
 				r.failed <- fmt.Errorf("commit %d entries: %w", len(w.entries), err)
@@ -245,7 +295,8 @@ func (r *run) sync() {
 				r.c.metrics.Group(len(w.entries))
 			}
 		}
-		r.c.durable.Add(uint64(w.size))
+		last = time.Now()
+		r.c.landed(&w, last.Sub(begun))
 		for _, observe := range r.c.observers {
 			observe(w.entries)
 		}
@@ -259,6 +310,9 @@ func (c *Committer) take() (group []submission, more bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n, bytes := 0, 0
+	if len(c.queue) < c.enough && !c.closing {
+		return nil, true
+	}
 	for n < len(c.queue) && n < groupMaxEntries && bytes < groupMaxBytes {
 		bytes += c.queue[n].entry.size()
 		n++
