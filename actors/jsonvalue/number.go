@@ -126,6 +126,11 @@ func newExponent[T text](literal T, shift int64) exponent {
 	if cut > 0 {
 		x.head = string(literal[:cut])
 	}
+	return x.plus(shift)
+}
+
+// plus adds a number that is small beside 10^18.
+func (x exponent) plus(shift int64) exponent {
 	if x.negative {
 		shift = -shift
 	}

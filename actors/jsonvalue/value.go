@@ -111,6 +111,10 @@ func NewObject(members ...Member) *Value {
 	return v
 }
 
+// ObjectOf returns an object of members that are known to be good, such as those of other objects: no name twice, no value
+// nil. Unlike NewObject it checks nothing. It keeps the slice, which the caller must not write to any more.
+func ObjectOf(members []Member) *Value { return &Value{kind: Object, members: members} }
+
 // Kind returns the kind of v.
 func (v *Value) Kind() Kind { return v.kind }
 
