@@ -9,6 +9,7 @@ import (
 	"concord/actors/collectiontype"
 	"concord/actors/entity"
 	"concord/actors/provider"
+	"concord/actors/rules"
 	"concord/actors/upload"
 	"concord/persistence"
 	"concord/persistence/recordpb"
@@ -39,11 +40,14 @@ type Limits struct {
 // DefaultLimits are the limits of the semantics.
 var DefaultLimits = Limits{Collection: collection.DefaultLimits, Upload: upload.DefaultLimits, Type: collectiontype.DefaultLimits}
 
+// typesMaxCached is how many collection types are kept ready for the writes of their collections.
+const typesMaxCached = 1000
+
 // Kinds are all kinds of entities, under the limits. Lock tokens are made of lockKey; who only reads a store back needs
 // none.
 func Kinds(l Limits, lockKey [32]byte) map[persistence.Kind]Kind {
 	list := []Kind{
-		define(collection.Behavior{Limits: l.Collection, LockKey: lockKey}, true),
+		define(collection.Behavior{Limits: l.Collection, LockKey: lockKey, Types: rules.NewMemo(typesMaxCached)}, true),
 		define(provider.Behavior{}, false),
 		define(upload.Behavior{Limits: l.Upload}, false),
 		define(collectiontype.Behavior{Limits: l.Type}, true),

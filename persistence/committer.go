@@ -42,11 +42,11 @@ type Committer struct {
 	syncs   average // time to sync one
 	ahead   int     // groups that are written and not durable
 	enough  int     // submissions that are written at once; fewer wait for the disk
-	last    LSN
 	closing bool
 	closed  chan struct{}
 	wake    chan struct{}
 
+	last    atomic.Uint64 // the newest submission; written under mu
 	durable atomic.Uint64
 	answers chan []func()
 }
@@ -93,21 +93,22 @@ func (c *Committer) After(lsn LSN, done func()) {
 func (c *Committer) Durable() LSN { return LSN(c.durable.Load()) }
 
 // Last is the position of the newest submission.
-func (c *Committer) Last() LSN {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.last
+func (c *Committer) Last() LSN { return LSN(c.last.Load()) }
+
+// Idle says that everything submitted so far is durable. A reader of the store that asks afterwards has seen nothing that
+// a crash could take back: what the store shows was submitted before.
+func (c *Committer) Idle() bool {
+	last := c.Last() // first, so that the answer is true of one moment
+	return c.Durable() >= last
 }
 
 func (c *Committer) enqueue(s submission) LSN {
 	c.mu.Lock()
 	if c.closing {
-		last := c.last
 		c.mu.Unlock()
-		return last
+		return c.Last()
 	}
-	c.last++
-	lsn := c.last
+	lsn := LSN(c.last.Add(1))
 	c.queue = append(c.queue, s)
 	news := len(c.queue) == 1 || len(c.queue) == c.enough
 	c.mu.Unlock()

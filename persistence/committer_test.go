@@ -96,8 +96,8 @@ func TestGroupsInOrder(t *testing.T) {
 		c.Submit(entry("c", 1), a.of("c"))
 		c.After(0, a.of("read of nothing"))
 		a.check(t, "read of nothing")
-		if c.Durable() != 0 || first != 1 || second != 2 {
-			t.Errorf("durable %d, submitted %d and %d", c.Durable(), first, second)
+		if c.Durable() != 0 || first != 1 || second != 2 || c.Idle() {
+			t.Errorf("durable %d, submitted %d and %d, idle %v", c.Durable(), first, second, c.Idle())
 		}
 		j.hold <- nil
 		a.check(t, "read of nothing", "a")
@@ -105,8 +105,8 @@ func TestGroupsInOrder(t *testing.T) {
 		a.check(t, "read of nothing", "a", "late read of a")
 		j.hold <- nil
 		a.check(t, "read of nothing", "a", "late read of a", "b", "read of a", "read of b", "c")
-		if c.Durable() != c.Last() {
-			t.Errorf("durable %d of %d", c.Durable(), c.Last())
+		if c.Durable() != c.Last() || !c.Idle() {
+			t.Errorf("durable %d of %d, idle %v", c.Durable(), c.Last(), c.Idle())
 		}
 		c.Close()
 		if err := <-ended; err != nil {

@@ -135,8 +135,17 @@ type HistoryReader interface {
 	PartsAt(e EntityID, version uint64, after string) iter.Seq2[Part, error]
 	// Versions are the records that made the versions below before (0: all), newest first.
 	Versions(e EntityID, before uint64) iter.Seq2[*recordpb.Record, error]
+	// Oldest is the oldest version that is kept: 1 if retention has removed none.
+	Oldest(e EntityID) (uint64, error)
 	// VersionAt is the newest version that was made at or before the time; ErrNotFound if there was none yet.
 	VersionAt(e EntityID, t time.Time) (uint64, error)
+}
+
+// PartHistoryReader reads how a single part came to be what it is.
+type PartHistoryReader interface {
+	// PartStates are the states that versions above after left the part in, the oldest first, removals included, as far as
+	// they are kept. Their Info is nil.
+	PartStates(e EntityID, part string, after uint64) iter.Seq2[Part, error]
 }
 
 // EventReader reads the events of an entity.
@@ -161,6 +170,7 @@ type Listed struct {
 type Reader interface {
 	EntityReader
 	HistoryReader
+	PartHistoryReader
 	EventReader
 	OutcomeReader
 	Directory

@@ -9,20 +9,32 @@ type Alias struct {
 	*Operation
 	System string // whose clients it is for
 
-	// Scopes is the front of the scopes that it is for, on the route of an operation; "": the route is its own.
-	Scopes string
+	// Scopes is the front of the scopes that it is for, on the route of an operation; Trigger is a header of the other
+	// system without which it is not meant there. If both are "", the route is its own.
+	Scopes, Trigger string
 	// Headers are headers of the other system, and those of ours that they mean.
 	Headers map[string]string
 	// Translate turns the request into the operation's, once the caller is known and the body is read; nil: it is that.
 	Translate func(*Request) error
+	// Serve answers the request by asking operations, its own among them, where that takes more than one of them. It is
+	// called instead of the operation; nil: that is all.
+	Serve func(r *Request, ask Ask) (*Reply, error)
 	// Reply turns the operation's success into the other system's; nil: it is that.
 	Reply func(*Request, *Reply) (*Reply, error)
-	// Refuse does the same to an error; nil: it stays as it is.
+	// Refuse does the same to whatever the request is refused with; nil: it stays as it is.
 	Refuse func(error) error
 }
 
-// For says whether the alias is for the request's scope, on a route that it shares.
-func (a *Alias) For(scope string) bool { return strings.HasPrefix(scope, a.Scopes) }
+// Ask has an operation answer a request, and waits for that.
+type Ask func(*Request) (*Reply, error)
+
+// Shares says that the alias is on the route of an operation.
+func (a *Alias) Shares() bool { return a.Scopes != "" || a.Trigger != "" }
+
+// For says whether the alias is for the request, on a route that it shares. values are those of a header.
+func (a *Alias) For(scope string, values func(header string) []string) bool {
+	return strings.HasPrefix(scope, a.Scopes) && (a.Trigger == "" || len(values(a.Trigger)) > 0)
+}
 
 // ID names the alias in documents, where the operation has its own name.
 func (a *Alias) ID() string { return a.System + "." + a.Name }

@@ -38,6 +38,8 @@ type Changed struct {
 // EventData is what an event tells beside its place.
 type EventData struct {
 	Changed
+	// Merge tells how a write came out that was built on an older version, as JSON; nil if none was.
+	Merge json.RawMessage `json:"merge,omitempty"`
 	// Lock is all that an event of the lock, of a contest, of the queue or of a parked update tells, as JSON; such an
 	// event changes no content.
 	Lock json.RawMessage `json:"-"`
@@ -48,13 +50,23 @@ func (d EventData) MarshalJSON() ([]byte, error) {
 	if len(d.Lock) > 0 {
 		return d.Lock, nil
 	}
-	return json.Marshal(d.Changed)
+	return json.Marshal(changedData{d.Changed, d.Merge})
+}
+
+// changedData is the form of an event that changes content.
+type changedData struct {
+	Changed
+	Merge json.RawMessage `json:"merge,omitempty"`
 }
 
 // UnmarshalJSON reads it back. Lock has all of it, whatever the event.
 func (d *EventData) UnmarshalJSON(text []byte) error {
-	d.Lock = append(json.RawMessage(nil), text...)
-	return json.Unmarshal(text, &d.Changed)
+	var changed changedData
+	if err := json.Unmarshal(text, &changed); err != nil {
+		return err
+	}
+	d.Changed, d.Merge, d.Lock = changed.Changed, changed.Merge, append(json.RawMessage(nil), text...)
+	return nil
 }
 
 // EventNamedMax is how many documents an event names, and namedMaxBytes how long their names are together: an event must
@@ -100,11 +112,17 @@ func ChangedBy(rec *recordpb.Record, most int) (c Changed) {
 // EventOf is the event of a record.
 func EventOf(rec *recordpb.Record) Event {
 	e := persistence.EntityOf(rec)
+	data := EventData{Changed: ChangedBy(rec, EventNamedMax)}
+	if len(rec.GetParts()) > 0 {
+		data.Merge = rec.GetData()
+	} else {
+		data.Lock = rec.GetData()
+	}
 	return Event{
 		ID: e.EventID(rec.GetSeq()), Type: rec.GetType(), Kind: e.Kind.String(), Provider: e.Provider, Entity: e.ID,
 		Seq: rec.GetSeq(), Version: rec.GetVersion(), Time: persistence.TimeOf(rec.GetTime()),
 		Principal: rec.GetPrincipal(), RequestID: rec.GetRequestId(), Fence: rec.GetFence(),
-		Data: EventData{ChangedBy(rec, EventNamedMax), rec.GetData()},
+		Data: data,
 	}
 }
 
@@ -145,11 +163,35 @@ func (d EventData) render(b []byte) []byte {
 	if len(d.Lock) > 0 {
 		return append(b, d.Lock...)
 	}
-	text, err := json.Marshal(d.Changed)
-	if err != nil {
-		panic(fmt.Sprintf("transport: names always marshal: %v", err))
+	b = append(b, '{')
+	if d.Metadata {
+		b = append(b, `"metadata":true,`...)
 	}
-	return append(b, text...)
+	b = appendNames(b, `"documents":[`, d.Documents)
+	b = appendNames(b, `"removed":[`, d.Removed)
+	if d.More != 0 {
+		b = append(strconv.AppendInt(append(b, `"more":`...), int64(d.More), 10), ',')
+	}
+	if len(d.Merge) > 0 {
+		b = append(append(append(b, `"merge":`...), d.Merge...), ',')
+	}
+	if b[len(b)-1] == ',' {
+		b = b[:len(b)-1]
+	}
+	return append(b, '}')
+}
+
+// appendNames writes a member that is a list of names, and a comma; nothing if there are none.
+func appendNames(b []byte, member string, names []string) []byte {
+	if len(names) == 0 {
+		return b
+	}
+	b = append(b, member...)
+	for _, name := range names {
+		b = append(appendString(b, name), ',')
+	}
+	b[len(b)-1] = ']'
+	return append(b, ',')
 }
 
 // appendString quotes what needs no escape by itself.

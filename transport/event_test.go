@@ -18,7 +18,8 @@ func TestRenderedEvents(t *testing.T) {
 			Principal: text.Draw(t, "principal"), RequestID: text.Draw(t, "request"), Fence: rapid.Uint64().Draw(t, "fence")}
 		switch rapid.IntRange(0, 2).Draw(t, "data") {
 		case 1:
-			e.Data.Documents, e.Data.Metadata = rapid.SliceOf(text).Draw(t, "documents"), true
+			e.Data.Changed = Changed{Documents: rapid.SliceOf(text).Draw(t, "documents"), Metadata: rapid.Bool().Draw(t, "metadata"),
+				Removed: rapid.SliceOf(text).Draw(t, "removed"), More: rapid.IntRange(0, 2).Draw(t, "more")}
 		case 2:
 			e.Data.Lock = json.RawMessage(`{"party":{"principal":"ann"}}`)
 		}

@@ -143,6 +143,8 @@ type Request struct {
 	Params   map[string][]string
 	Body     []byte
 	Header   Header
+	Trigger  string  // value of the header that brought the request to an alias: see Alias.Trigger
+	Base     *uint64 // version that a change is based on, where an alias has found it by what the request says in other words
 
 	Caller    Caller
 	RequestID string

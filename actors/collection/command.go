@@ -7,6 +7,7 @@ package collection
 
 import (
 	"concord/actors/jsonvalue"
+	"concord/actors/rules"
 )
 
 // MetadataPart is the id of the part that is the metadata.
@@ -19,12 +20,13 @@ type Limits struct {
 	VersionMaxParts   int
 	VersionMaxBytes   int
 	PatchMaxOperation int
+	ConflictsMaxBytes int // what one answer tells of conflicts
 }
 
 // DefaultLimits are the limits of semantics section 1.
 var DefaultLimits = Limits{
 	DocumentMaxBytes: 512 << 10, MetadataMaxBytes: 512 << 10,
-	VersionMaxParts: 10_000, VersionMaxBytes: 16 << 20, PatchMaxOperation: 10_000,
+	VersionMaxParts: 10_000, VersionMaxBytes: 16 << 20, PatchMaxOperation: 10_000, ConflictsMaxBytes: 640 << 10,
 }
 
 // Op is what a change does to its part.
@@ -77,8 +79,9 @@ type Write struct {
 	ReplaceDocuments bool   // documents that no change puts are removed
 	Changes          []Change
 	Moves            *CrossPatch // a JSON Patch over the whole collection, instead of changes
-	Policy           string
-	Single           bool // a write of one document by itself: making it is a creation to the caller
+	Policy           rules.Policy
+	Fields           []jsonvalue.Pointer // conflicts elsewhere are not shown; none: all are
+	Single           bool                // a write of one document by itself: making it is a creation to the caller
 }
 
 // CrossPatch is a JSON Patch on {metadata, documents}; Parts are those that its paths touch.

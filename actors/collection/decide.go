@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"concord/actors/entity"
 	"concord/actors/jsonvalue"
 	"concord/actors/lock"
+	"concord/actors/merge"
 	"concord/actors/problem"
 	"concord/actors/rules"
 	"concord/persistence"
@@ -22,6 +24,8 @@ type Behavior struct {
 	Limits Limits
 	// LockKey is what lock tokens are made of. Who only reads events back needs none.
 	LockKey [32]byte
+	// Types remembers the types that were read; nil: each is read anew.
+	Types *rules.Memo
 }
 
 var (
@@ -40,14 +44,14 @@ const (
 func (Behavior) Kind() persistence.Kind { return persistence.KindCollection }
 
 // Wants names the parts that the command touches, with their bodies where the outcome depends on them, and the type.
-func (Behavior) Wants(s State, c Command, known entity.Facts) []entity.Want {
+func (b Behavior) Wants(s State, c Command, known entity.Facts) []entity.Want {
 	if id := typeID(s, c); id != nil {
 		if _, ok := known.Of(*id); !ok {
 			return []entity.Want{{Of: id}}
 		}
 	}
 	if _, ok := c.(*Advance); !ok {
-		return wantsOf(s, c, known)
+		return b.wantsOf(s, c, known)
 	}
 	op, ok := lock.Next(s.Lock)
 	if !ok {
@@ -60,13 +64,24 @@ func (Behavior) Wants(s State, c Command, known entity.Facts) []entity.Want {
 	if err != nil {
 		return nil // that is the decision's to say
 	}
-	return wantsOf(s, change, known)
+	return b.wantsOf(s, change, known)
 }
 
-func wantsOf(s State, c Command, known entity.Facts) []entity.Want {
+func (b Behavior) wantsOf(s State, c Command, known entity.Facts) []entity.Want {
 	switch c := c.(type) {
 	case *Write:
-		return wantsOfWrite(c, known)
+		if wants := wantsOfWrite(c, known); len(wants) > 0 || len(c.bases()) == 0 {
+			return wants
+		}
+		t, err := b.typeOf(s, c, known)
+		if err != nil {
+			return nil // that is the decision's to say
+		}
+		p, err := c.policyOf(t)
+		if err != nil || c.based(s, known, p) != nil {
+			return nil
+		}
+		return wantsOfStale(s, c, known, p)
 	case *Revert:
 		if _, _, ok := known.Was(); !ok && s.Exists && c.To > 0 && c.To < s.Version {
 			return []entity.Want{{Was: c.To}}
@@ -126,7 +141,7 @@ func basesWanted(c *Write, known entity.Facts) (wants []entity.Want) {
 }
 
 // Decide judges the command and says what follows from it.
-func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) ([]Event, error) {
+func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) (entity.Decision[Event], error) {
 	switch c := c.(type) {
 	case *Write, *Delete, *Revert:
 		return b.admitted(s, c.(content), f, m) //nolint:forcetypeassert // these are the content
@@ -139,25 +154,37 @@ func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) ([]E
 	}
 }
 
+// decision is what a command comes to.
+type decision = entity.Decision[Event]
+
+// told is what the answer has to know beyond the events.
+type told struct {
+	lock     *lock.Result
+	settled  *settlement      // of a write whose base was stale
+	kept     []entity.Content // what such a write has left as it is, if that is all
+	warnings []problem.FieldError
+	parts    []entity.Content // that the command writes
+}
+
 // change decides on a change of content that the lock has let in: one event, or none.
-func (b Behavior) change(s State, c content, f entity.Facts, t rules.Type) ([]Event, error) {
+func (b Behavior) change(s State, c content, f entity.Facts, m entity.Meta, t *rules.Type) (decision, error) {
 	if err := versionNamed(s, c, t); err != nil {
-		return nil, err
+		return decision{}, err
 	}
 	switch c := c.(type) {
 	case *Write:
-		return b.write(s, c, f)
+		return b.write(s, c, f, m, t)
 	case *Delete:
-		return deletion(s, c)
+		return entity.Only(b.deletion(s, c, t))
 	case *Revert:
-		return b.revert(s, c, f)
+		return b.revert(s, c, f, t)
 	default:
 		panic(fmt.Sprintf("collection: unknown change %T", c))
 	}
 }
 
 // versionNamed refuses a change without a precondition, if the type wants one.
-func versionNamed(s State, c content, t rules.Type) error {
+func versionNamed(s State, c content, t *rules.Type) error {
 	if !t.RequireVersion || !s.Live() || named(c) {
 		return nil
 	}
@@ -165,7 +192,7 @@ func versionNamed(s State, c content, t rules.Type) error {
 		"this type of collection wants to know which version a change is based on: If-Match, or baseVersion")
 }
 
-func deletion(s State, c *Delete) ([]Event, error) {
+func (b Behavior) deletion(s State, c *Delete, t *rules.Type) ([]Event, error) {
 	if !s.Live() {
 		return nil, missing()
 	}
@@ -173,48 +200,71 @@ func deletion(s State, c *Delete) ([]Event, error) {
 		return nil, err
 	}
 	if c.Base != nil && *c.Base != s.Version {
-		return nil, conflict(s, *c.Base, []Stale{{Path: "", Version: s.Version}})
+		return nil, b.Limits.staleWhole(s, *c.Base, merge.DeleteModify, t)
 	}
 	return []Event{&Deleted{}}, nil
 }
 
-// write is a put or a patch: preconditions, staleness part by part, the new contents, the limits.
-func (b Behavior) write(s State, c *Write, f entity.Facts) ([]Event, error) {
+// write is a put or a patch: preconditions, staleness part by part, the new contents, the limits, the schemas.
+func (b Behavior) write(s State, c *Write, f entity.Facts, m entity.Meta, t *rules.Type) (decision, error) {
 	if err := c.check(s); err != nil {
-		return nil, err
+		return decision{}, err
 	}
-	if c.Policy != "" {
-		return nil, problem.At("/policy", "policy %q is not offered by this collection", c.Policy)
+	p, err := c.policyOf(t)
+	if err != nil {
+		return decision{}, err
 	}
-	if !s.Live() && !c.Create {
-		return nil, missing()
+	if bringsBack := s.Deleted && c.Policy == rules.Client && len(c.bases()) > 0; !s.Live() && !c.Create && !bringsBack {
+		return decision{}, missing()
 	}
 	if err := c.fits(s); err != nil {
-		return nil, err
+		return decision{}, err
+	}
+	if err := c.based(s, f, p); err != nil {
+		return decision{}, err
+	}
+	if err := f.TooHeavy(); err != nil {
+		return decision{}, err
 	}
 	d := newDraft(s, f)
 	d.replace = c.ReplaceDocuments
-	if err := d.stale(c); err != nil {
-		return nil, err
+	found := stale(s, c, f)
+	if !found.any() {
+		if err := d.change(c, b.Limits); err != nil {
+			return decision{}, err
+		}
+		return b.event(s, c, d, told{}, t)
 	}
-	if err := d.change(c, b.Limits); err != nil {
-		return nil, err
+	settled, job, err := d.settle(c, found, p, t, b.Limits, m)
+	switch {
+	case err != nil || job != nil:
+		return decision{Job: job}, err
+	case settled.resolution == resolvedServer:
+		return decision{Told: told{settled: settled, kept: d.kept(found)}}, nil
 	}
-	return b.event(s, c, d)
+	return b.event(s, c, d, told{settled: settled}, t)
 }
 
 // event is what the draft comes to: nothing, if nothing differs.
-func (b Behavior) event(s State, c *Write, d *draft) ([]Event, error) {
+func (b Behavior) event(s State, c *Write, d *draft, say told, t *rules.Type) (decision, error) {
 	parts := d.contents()
 	if len(parts) == 0 && s.Live() {
-		return nil, nil
+		return decision{Told: say}, nil
 	}
 	if err := b.Limits.check(parts); err != nil {
-		return nil, err
+		return decision{}, err
 	}
-	e := &Saved{Parts: parts, After: s, Created: !s.Live()}
+	var err error
+	if say.warnings, err = fit(d.judged(parts), t); err != nil {
+		return decision{}, err
+	}
+	say.parts = parts
+	e := &Saved{Parts: parts, After: s, Created: !s.Live(), Merge: say.settled.noted(t)}
 	if e.Created {
 		e.After = State{Format: c.Format, Type: c.Type, DocumentsVersion: s.DocumentsVersion}
+		if s.Deleted && c.Base != nil && *c.Base < s.Version { // it is brought back
+			e.After.Format, e.After.Type = cmp.Or(c.Format, s.Format), cmp.Or(c.Type, s.Type)
+		}
 		if e.After.Format == "" {
 			e.After.Format = FormatJSON
 		}
@@ -224,7 +274,7 @@ func (b Behavior) event(s State, c *Write, d *draft) ([]Event, error) {
 	if e.Described {
 		e.Blame = d.blame(parts[0].Body) // its id is the least
 	}
-	return []Event{e}, nil
+	return decision{Events: []Event{e}, Told: say}, nil
 }
 
 // check judges the preconditions on the collection as a whole.
@@ -286,28 +336,6 @@ func tooLarge(path string, size, limit int) error {
 }
 
 func missing() error { return problem.New(problem.NotFound, "there is no such collection") }
-
-// Stale is one part that changed since the base.
-type Stale struct {
-	Path    string `json:"path"`
-	Kind    string `json:"kind,omitempty"`
-	Base    uint64 `json:"baseVersion"`
-	Version uint64 `json:"version"`
-	By      string `json:"changedBy,omitempty"`
-}
-
-// conflictsMaxNamed bounds how many stale parts a refusal names.
-const conflictsMaxNamed = 1000
-
-func conflict(s State, base uint64, stale []Stale) error {
-	p := problem.New(problem.VersionConflict, "version %d is not the newest: it is %d", base, s.Version)
-	p = p.With("baseVersion", base).With("currentVersion", s.Version).
-		With("conflicts", stale[:min(len(stale), conflictsMaxNamed)])
-	if len(stale) > conflictsMaxNamed {
-		p = p.With("conflictsTotal", len(stale))
-	}
-	return p
-}
 
 func infoOf(f entity.Fact) *collectionpb.PartInfo {
 	var info collectionpb.PartInfo

@@ -2,7 +2,6 @@ package collection
 
 import (
 	"slices"
-	"strings"
 
 	"concord/actors/entity"
 	"concord/actors/jsonvalue"
@@ -14,18 +13,21 @@ type draft struct {
 	state   State
 	facts   entity.Facts
 	replace bool
+	bases   map[string]entity.Fact // what the caller has built on, of parts that are stale; see settle
 	parts   map[string]*newPart
 	order   []string // of first change
 }
 
 // newPart is a part that the command has touched.
 type newPart struct {
-	old     entity.Fact // as it is; not existing if it belongs to an earlier life of the collection
+	old     entity.Fact      // as it is; not existing if it belongs to an earlier life of the collection
+	base    *jsonvalue.Value // of a stale part: what the caller has built on, once it was read
 	value   *jsonvalue.Value
 	body    []byte // the accepted bytes; nil: value's
 	hash    uint64
 	removed bool
 
+	rebased  bool // it still is what the caller has built on
 	metadata bool
 }
 
@@ -47,15 +49,25 @@ func (d *draft) current(id string) entity.Fact {
 	return fact
 }
 
-// part is the working copy of a part.
+// part is the working copy of a part: of what the caller has built on.
 func (d *draft) part(id string) *newPart {
 	if p, ok := d.parts[id]; ok {
 		return p
 	}
 	old := d.current(id)
-	p := &newPart{old: old, body: old.Body, removed: !old.Exists, metadata: id == MetadataPart}
-	if old.Exists {
+	from, stale := d.bases[id]
+	if !stale {
+		from = old
+	}
+	p := &newPart{old: old, body: from.Body, removed: !from.Exists, rebased: stale && from.Exists, metadata: id == MetadataPart}
+	if old.Exists && !stale {
 		p.hash = hashOf(old)
+	}
+	if v, ok := from.Value.(*jsonvalue.Value); ok {
+		p.value = v
+		if stale {
+			p.base, p.rebased = v, false
+		}
 	}
 	d.parts[id] = p
 	d.order = append(d.order, id)
@@ -68,80 +80,25 @@ func (p *newPart) tree() (*jsonvalue.Value, error) {
 		return p.value, nil
 	}
 	v, err := jsonvalue.Parse(p.body)
-	p.value = v
+	if p.value = v; p.rebased {
+		p.base, p.rebased = v, false // nothing was changed yet
+	}
 	return v, err
 }
 
-func (p *newPart) set(v *jsonvalue.Value) {
-	p.value, p.body, p.removed, p.hash = v, nil, false, uint64(v.Hash())
-}
-
-func (p *newPart) remove() { p.value, p.body, p.removed, p.hash = nil, nil, true, 0 }
-
-// stale compares the bases with the parts that the command touches, and names all that changed since.
-func (d *draft) stale(c *Write) error {
-	if c.Base != nil && *c.Base > d.state.Version {
-		return conflict(d.state, *c.Base, []Stale{{Base: *c.Base, Version: d.state.Version}})
-	}
-	for _, given := range c.bases() {
-		if kept, ok := d.facts.Kept(given); ok && !kept {
-			return problem.New(problem.BaseUnavailable, "version %d is no longer kept: what changed since is not known", given).
-				With("baseVersion", given).With("currentVersion", d.state.Version)
-		}
-	}
-	var found []Stale
-	var base uint64
-	judge := func(path string, version uint64, by string, given *uint64) {
-		switch {
-		case given == nil:
-		case *given > d.state.Version, *given < version, *given < d.state.Since:
-			found = append(found, Stale{Path: path, Base: *given, Version: max(version, d.state.Since), By: by})
-			base = *given
-		}
-	}
-	if c.ReplaceDocuments {
-		judge("/documents", d.state.DocumentsVersion, "", c.Base)
-	}
-	for i := range c.Changes {
-		ch := &c.Changes[i]
-		given := ch.Base
-		if given == nil {
-			given = c.Base
-		}
-		if given == nil || c.ReplaceDocuments && ch.Part != MetadataPart && ch.Base == nil {
-			continue
-		}
-		fact, _ := d.facts.Part(ch.Part, false) // of an earlier life, too: deleted since is changed since
-		judge(pathOf(ch.Part), fact.Version, infoOf(fact).GetPrincipal(), given)
-	}
-	if c.Moves != nil && c.Base != nil {
-		for _, part := range c.Moves.Parts {
-			fact, _ := d.facts.Part(part, false)
-			judge(pathOf(part), fact.Version, infoOf(fact).GetPrincipal(), c.Base)
-		}
-	}
-	if len(found) == 0 && d.state.Deleted && c.Base != nil {
-		judge("", d.state.Version, "", c.Base) // a stale write never brings it back
-	}
-	if len(found) == 0 {
+// made is the value, if it was read; a nil one would be no nil any.
+func (p *newPart) made() any {
+	if p.value == nil {
 		return nil
 	}
-	slices.SortFunc(found, func(a, b Stale) int { return strings.Compare(a.Path, b.Path) })
-	return conflict(d.state, base, found)
+	return p.value
 }
 
-// bases are all base versions that the write names.
-func (c *Write) bases() (bases []uint64) {
-	if c.Base != nil {
-		bases = append(bases, *c.Base)
-	}
-	for i := range c.Changes {
-		if b := c.Changes[i].Base; b != nil {
-			bases = append(bases, *b)
-		}
-	}
-	return bases
+func (p *newPart) set(v *jsonvalue.Value) {
+	p.value, p.body, p.removed, p.hash, p.rebased = v, nil, false, uint64(v.Hash()), false
 }
+
+func (p *newPart) remove() { p.value, p.body, p.removed, p.hash, p.rebased = nil, nil, true, 0, false }
 
 func pathOf(part string) string {
 	if part == MetadataPart {
@@ -153,6 +110,11 @@ func pathOf(part string) string {
 // change applies the changes in their order.
 func (d *draft) change(c *Write, l Limits) error {
 	if c.ReplaceDocuments {
+		for id := range d.bases {
+			if id != MetadataPart {
+				d.part(id).remove()
+			}
+		}
 		all, _ := d.facts.All()
 		for id := range all {
 			if p := d.part(id); !p.removed {
@@ -178,7 +140,7 @@ func (d *draft) apply(ch *Change, l Limits) error {
 	}
 	switch ch.Op {
 	case OpPut:
-		p.value, p.body, p.hash, p.removed = nil, ch.Body, ch.Hash, false
+		p.value, p.body, p.hash, p.removed, p.rebased = nil, ch.Body, ch.Hash, false, false
 	case OpRemove:
 		if ch.Part == MetadataPart {
 			return problem.At(ch.Path, "the metadata cannot be removed")
@@ -262,7 +224,7 @@ func (d *draft) contents() []entity.Content {
 			if p.body == nil {
 				p.body = p.value.Text()
 			}
-			contents = append(contents, entity.Content{ID: id, Hash: p.hash, Size: len(p.body), Body: p.body})
+			contents = append(contents, entity.Content{ID: id, Hash: p.hash, Size: len(p.body), Body: p.body, Value: p.made()})
 		}
 	}
 	return contents

@@ -52,6 +52,7 @@ type Saved struct {
 	Blame      []MemberChange // of the metadata, if it was written
 	RevertedTo uint64
 	Fence      uint64 // of the lock that it was written under, 0 without
+	Merge      *Merge // how it came out, if its base was stale
 	Origin     Origin
 }
 
@@ -214,7 +215,7 @@ func (Behavior) DecodeState(b []byte) (State, error) {
 func (Behavior) EncodeEvent(e Event) entity.Encoded {
 	switch e := e.(type) {
 	case *Saved:
-		payload := &collectionpb.Saved{State: stateMessage(e.After), RevertedTo: e.RevertedTo}
+		payload := &collectionpb.Saved{State: stateMessage(e.After), RevertedTo: e.RevertedTo, Merge: e.Merge.message()}
 		for _, b := range e.Blame {
 			m := &collectionpb.Member{Name: b.Name, Version: b.Version, Principal: b.Principal}
 			if b.Version != 0 {
@@ -223,7 +224,7 @@ func (Behavior) EncodeEvent(e Event) entity.Encoded {
 			payload.Blame = append(payload.Blame, m)
 		}
 		return entity.Encoded{Type: TypeSaved, Payload: marshal(payload), Parts: e.Parts, Content: true, Fence: e.Fence,
-			RequestID: e.Origin.RequestID, Reason: e.Origin.Reason}
+			Data: e.Merge.published(), RequestID: e.Origin.RequestID, Reason: e.Origin.Reason}
 	case *Deleted:
 		return entity.Encoded{Type: TypeDeleted, Content: true, Fence: e.Fence, RequestID: e.Origin.RequestID, Reason: e.Origin.Reason}
 	case *Happened:
@@ -245,7 +246,7 @@ func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 		}
 		after := stateOf(m.GetState())
 		e := &Saved{Parts: enc.Parts, After: after, Created: after.Born == 0,
-			Blame: decodeBlame(m.GetBlame()), RevertedTo: m.GetRevertedTo(), Fence: enc.Fence}
+			Blame: decodeBlame(m.GetBlame()), RevertedTo: m.GetRevertedTo(), Fence: enc.Fence, Merge: mergeOf(m.GetMerge())}
 		e.note()
 		return e, nil
 	default:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"concord/actors/collection/collectionpb"
@@ -18,19 +19,11 @@ func encodeHappened(e *Happened) entity.Encoded {
 		return entity.Encoded{Volatile: true}
 	}
 	name, payload := lock.EncodeEvent(e.Event)
-	m := &collectionpb.Happened{Event: payload, Problem: e.Problem}
-	enc := entity.Encoded{Type: name, Fence: fenceOf(e.Event), Data: e.published()}
-	if e.Write != nil {
-		m.Write = new(collectionpb.Write)
-		if err := proto.Unmarshal(e.Write, m.Write); err != nil {
-			panic("collection: what was marshalled for parking can be read: " + err.Error())
-		}
-		enc.Reason = m.GetWrite().GetReason()
-	}
+	enc := entity.Encoded{Type: name, Fence: fenceOf(e.Event), Data: e.published(),
+		Payload: marshal(&collectionpb.Happened{Event: payload, Write: e.Write, Problem: e.Problem})}
 	if e.Holder != nil && concernsHolder(e.Event) {
 		enc.Notify = e.Holder.Principal
 	}
-	enc.Payload = marshal(m)
 	return enc
 }
 
@@ -43,11 +36,7 @@ func decodeHappened(enc entity.Encoded) (*Happened, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", enc.Type, err)
 	}
-	h := &Happened{Event: e, Problem: m.GetProblem()}
-	if m.GetWrite() != nil {
-		h.Write = marshal(m.GetWrite())
-	}
-	return h, nil
+	return &Happened{Event: e, Write: m.GetWrite(), Problem: m.GetProblem()}, nil
 }
 
 // fenceOf is the fence that an event of the lock tells of.
@@ -214,11 +203,34 @@ func LockEventOf(rec *recordpb.Record) (lock.Event, error) {
 	if !lock.IsEvent(rec.GetType()) {
 		return nil, nil
 	}
-	h, err := decodeHappened(entity.Encoded{Type: rec.GetType(), Payload: rec.GetPayload()})
+	event, err := eventOf(rec.GetPayload())
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", rec.GetType(), err)
 	}
-	return h.Event, nil
+	e, err := lock.DecodeEvent(rec.GetType(), event)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", rec.GetType(), err)
+	}
+	return e, nil
+}
+
+// happenedFieldEvent is the number of Happened.event.
+const happenedFieldEvent = 1
+
+// eventOf is the event of a stored Happened. It does not read, or copy, the update that may stand beside it, which is large.
+func eventOf(payload []byte) (event []byte, err error) {
+	for len(payload) > 0 {
+		number, kind, size := protowire.ConsumeField(payload)
+		if size < 0 {
+			return nil, protowire.ParseError(size)
+		}
+		if number == happenedFieldEvent && kind == protowire.BytesType {
+			_, _, tag := protowire.ConsumeTag(payload)
+			event, _ = protowire.ConsumeBytes(payload[tag:])
+		}
+		payload = payload[size:]
+	}
+	return event, nil
 }
 
 // RefusalOf is the refusal that a parked update met, as JSON, from the record of its end; nil if it tells of none.

@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -56,10 +57,10 @@ func (d *Delete) preconditions() *Preconditions { return &d.Preconditions }
 func (r *Revert) preconditions() *Preconditions { return &r.Preconditions }
 
 // ask is what the lock machine needs to know beside its state.
-func (b Behavior) ask(s State, m entity.Meta, t rules.Type) lock.Ask {
+func (b Behavior) ask(s State, m entity.Meta, t *rules.Type) lock.Ask {
 	return lock.Ask{
 		Scope: Scope(m.Entity), By: lock.Party{Principal: m.Principal, Session: m.Session, Kind: m.Kind},
-		Now: m.Time, Settings: t.Lock, Key: b.LockKey[:], Version: s.Version, Seq: m.Seq,
+		Now: m.Time, Settings: t.Lock, Key: b.LockKey[:], Version: s.Version, Seq: m.Seq, Auto: m.Merging || m.Merged,
 	}
 }
 
@@ -67,42 +68,42 @@ func (b Behavior) ask(s State, m entity.Meta, t rules.Type) lock.Ask {
 func Scope(e persistence.EntityID) string { return "collection:" + e.Provider + ":" + e.ID }
 
 // admitted decides on a change of content: the lock first, then the change itself.
-func (b Behavior) admitted(s State, c content, f entity.Facts, m entity.Meta) ([]Event, error) {
-	t, err := typeOf(s, c, f)
+func (b Behavior) admitted(s State, c content, f entity.Facts, m entity.Meta) (decision, error) {
+	t, err := b.typeOf(s, c, f)
 	if err != nil {
-		return nil, err
+		return decision{}, err
 	}
 	ask, u := b.ask(s, m, t), c.under()
-	admission, err := lock.Admit(s.Lock, lock.Write{Token: u.Token}, ask)
+	admission, err := lock.Admit(s.Lock, lock.Write{Token: u.Token, Merged: m.Merged}, ask)
 	if p, ok := errIs(err, problem.Locked); ok && u.Park {
 		if err := versionNamed(s, c, t); err != nil {
-			return nil, err // when it has its turn, it builds on a version that its caller has not named
+			return decision{}, err // when it has its turn, it builds on a version that its caller has not named
 		}
-		return b.park(s, c, m, ask, p)
+		return entity.Only(b.park(s, c, m, ask, p))
 	}
 	if err != nil {
-		return nil, err
+		return decision{}, err
 	}
 	events := happened(s.Lock, admission.Due, ask)
 	s.Lock = admission.State
-	changes, err := b.change(s, c, f, t)
-	if err != nil {
-		return nil, err
+	changed, err := b.change(s, c, f, m, t)
+	if err != nil || changed.Job != nil {
+		return changed, err
 	}
-	for _, e := range changes {
+	for _, e := range changed.Events {
 		ask.Version++
 		under(e, admission.Fence)
 	}
-	events = append(events, changes...)
+	changed.Events = append(events, changed.Events...)
 	if u.Release {
-		ask.Seq += stored(events)
+		ask.Seq += stored(changed.Events)
 		released, err := lock.ReleaseWithWrite(admission.State, u.Token, ask)
 		if err != nil {
-			return nil, err
+			return decision{}, err
 		}
-		events = append(events, happened(admission.State, released, ask)...)
+		changed.Events = append(changed.Events, happened(admission.State, released, ask)...)
 	}
-	return events, nil
+	return changed, nil
 }
 
 func errIs(err error, code problem.Code) (*problem.Problem, bool) {
@@ -173,52 +174,60 @@ func (b Behavior) park(s State, c content, m entity.Meta, a lock.Ask, locked *pr
 }
 
 // locking decides on a command on the lock.
-func (b Behavior) locking(s State, c *Locking, f entity.Facts, m entity.Meta) ([]Event, error) {
-	t, err := typeOf(s, nil, f)
+func (b Behavior) locking(s State, c *Locking, f entity.Facts, m entity.Meta) (decision, error) {
+	t, err := b.typeOf(s, nil, f)
 	if err != nil {
-		return nil, err
+		return decision{}, err
 	}
 	ask := b.ask(s, m, t)
-	events, _, err := lock.Decide(s.Lock, c.Command, ask)
-	return happened(s.Lock, events, ask), err
+	events, result, err := lock.Decide(s.Lock, c.Command, ask)
+	return decision{Events: happened(s.Lock, events, ask), Told: told{lock: &result}}, err
 }
 
 // advance does what is due, and runs the parked update whose turn it is then.
-func (b Behavior) advance(s State, f entity.Facts, m entity.Meta) ([]Event, error) {
-	t, unreadable := typeOf(s, nil, f) // what is due is done all the same, by the usual lengths
+func (b Behavior) advance(s State, f entity.Facts, m entity.Meta) (decision, error) {
+	t, unreadable := b.typeOf(s, nil, f) // what is due is done all the same, by the usual lengths
 	ask := b.ask(s, m, t)
 	due, _, err := lock.Decide(s.Lock, lock.Tick{}, ask)
 	if err != nil {
-		return nil, err
+		return decision{}, err
 	}
 	events := happened(s.Lock, due, ask)
 	if len(events) > 0 {
-		return events, nil // one thing at a time: it may have been the last instant of the update
+		return decision{Events: events}, nil // one thing at a time: it may have been the last instant of the update
 	}
 	op, ok := lock.Next(s.Lock)
-	if !ok {
-		return nil, nil
+	if !ok || m.Merging {
+		return decision{}, nil
 	}
-	written, version, failure := b.run(s, op, f, t, unreadable)
-	ask.Seq, ask.Version = ask.Seq+stored(written), version
+	ran, failure := b.run(s, op, f, m, t, unreadable)
+	if ran.Job != nil {
+		return ran, nil
+	}
+	if failure != nil && failure.Code == problem.Overloaded {
+		return decision{}, nil // it keeps its turn, and is tried again
+	}
+	version := s.Version + uint64(len(ran.Events))
+	ask.Seq, ask.Version = ask.Seq+stored(ran.Events), version
 	if failure == nil {
-		return append(written, happened(s.Lock, lock.Done(s.Lock, op.Number, version, ask), ask)...), nil
+		ended := happened(s.Lock, lock.Done(s.Lock, op.Number, version, ask), ask)
+		return decision{Events: append(ran.Events, ended...)}, nil
 	}
 	ended := happened(s.Lock, lock.Failed(s.Lock, op.Number, failure.Code, ask), ask)
 	if h, ok := ended[0].(*Happened); ok {
 		h.Problem = failure.Body("")
 	}
-	return ended, nil
+	return decision{Events: ended}, nil
 }
 
 // run decides on a parked update as if it came now. A refusal is its outcome, and so is anything else that goes wrong:
 // an update that could never end would keep the scope from everybody.
-func (b Behavior) run(s State, op lock.Operation, f entity.Facts, t rules.Type, unreadable error) (
-	events []Event, version uint64, failure *problem.Problem,
+func (b Behavior) run(s State, op lock.Operation, f entity.Facts, m entity.Meta, t *rules.Type, unreadable error) (
+	ran decision, failure *problem.Problem,
 ) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			events, version = nil, s.Version
+			ran = decision{}
 			failure = problem.New(problem.Internal, "the decision on the update failed (%v); nothing was changed", cause)
 		}
 	}()
@@ -227,19 +236,19 @@ func (b Behavior) run(s State, op lock.Operation, f entity.Facts, t rules.Type, 
 		err = unreadable
 	}
 	if err == nil {
-		events, err = b.change(s, c, f, t)
+		ran, err = b.change(s, c, f, m, t)
 	}
 	if err != nil {
 		p, ok := err.(*problem.Problem) //nolint:errorlint // decisions return it as it is
 		if !ok {
 			p = problem.New(problem.Internal, "the update cannot be read back: %v", err)
 		}
-		return nil, s.Version, p
+		return decision{}, p
 	}
-	for _, e := range events {
+	for _, e := range ran.Events {
 		from(e, origin)
 	}
-	return events, s.Version + uint64(len(events)), nil
+	return ran, nil
 }
 
 // parked reads back what was parked. Without a base of its own it builds on the version at its parking, which is 0 if there
@@ -333,15 +342,7 @@ func (Behavior) Wake(s State) (Command, entity.Meta) {
 const grantPlace = `{"token":"#%d",`
 
 // answerLock is the answer of a command on the lock.
-func (b Behavior) answerLock(before State, c *Locking, x entity.Case) entity.Answer {
-	t, err := typeOf(before, nil, x.Facts)
-	if err != nil {
-		panic("collection: the type was read for the decision: " + err.Error())
-	}
-	_, r, err := lock.Decide(before.Lock, c.Command, b.ask(before, x.Meta, t))
-	if err != nil {
-		panic("collection: the lock machine decides the same twice: " + err.Error())
-	}
+func answerLock(r *lock.Result) entity.Answer {
 	answer := entity.Answer{Status: r.Status, Version: 0}
 	if r.Answer() == nil {
 		return answer
@@ -367,12 +368,15 @@ func answerParked(after State, x entity.Case) (a entity.Answer, ok bool) {
 	return entity.Answer{}, false
 }
 
+// marshalAnswer is JSON in which contents are shown as they are: escapes of <, > and & would make them longer than is counted.
 func marshalAnswer(v any) []byte {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	e := json.NewEncoder(&body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		panic("collection: an answer always marshals: " + err.Error())
 	}
-	return body
+	return bytes.TrimSuffix(body.Bytes(), []byte("\n"))
 }
 
 // Needs is the event of the oldest update that waits for its turn: what it writes stands nowhere else.

@@ -19,15 +19,15 @@ func TestUnreadableParkedUpdateEnds(t *testing.T) {
 	seq := uint64(0)
 	do := func(c Command, f entity.Facts, who string) []Event {
 		t.Helper()
-		events, err := b.Decide(s, c, f, entity.Meta{Principal: who, Time: now, Seq: seq + 1, Entity: id})
+		decided, err := b.Decide(s, c, f, entity.Meta{Principal: who, Time: now, Seq: seq + 1, Entity: id})
 		if err != nil {
 			t.Fatalf("%T: %v", c, err)
 		}
-		for _, e := range events {
+		for _, e := range decided.Events {
 			seq++
 			s = b.Evolve(s, e, entity.Stamp{Entity: id, Seq: seq, Version: s.Version, Time: now})
 		}
-		return events
+		return decided.Events
 	}
 	do(&Locking{lock.Acquire{}}, entity.Facts{}, "ann")
 	do(&Write{Create: true, Under: Under{Park: true}}, entity.Facts{}, "bob")

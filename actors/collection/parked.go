@@ -8,6 +8,7 @@ import (
 	"concord/actors/collection/collectionpb"
 	"concord/actors/entity"
 	"concord/actors/jsonvalue"
+	"concord/actors/rules"
 )
 
 // encodeWrite is the stored form of a change that waits for its turn.
@@ -20,7 +21,7 @@ func encodeWrite(c content, m entity.Meta) []byte {
 		w.RevertTo = c.To
 	case *Write:
 		w.Create, w.Format, w.Type, w.ReplaceDocuments = c.Create, c.Format, c.Type, c.ReplaceDocuments
-		w.Policy, w.Single = c.Policy, c.Single
+		w.Policy, w.Single = string(c.Policy), c.Single
 		for i := range c.Changes {
 			w.Changes = append(w.Changes, changeMessage(&c.Changes[i]))
 		}
@@ -46,7 +47,7 @@ func decodeWrite(text []byte) (content, Origin, error) {
 		return &Revert{Preconditions: p, To: m.GetRevertTo()}, origin, nil
 	}
 	w := &Write{Preconditions: p, Create: m.GetCreate(), Format: m.GetFormat(), Type: m.GetType(),
-		ReplaceDocuments: m.GetReplaceDocuments(), Policy: m.GetPolicy(), Single: m.GetSingle()}
+		ReplaceDocuments: m.GetReplaceDocuments(), Policy: rules.Policy(m.GetPolicy()), Single: m.GetSingle()}
 	for _, c := range m.GetChanges() {
 		ch, err := changeOf(c)
 		if err != nil {

@@ -5,36 +5,38 @@ import (
 
 	"concord/actors/entity"
 	"concord/actors/jsonvalue"
+	"concord/actors/merge"
 	"concord/actors/problem"
+	"concord/actors/rules"
 )
 
 // revert makes the content of an old version the newest. It costs what changed since.
-func (b Behavior) revert(s State, c *Revert, f entity.Facts) ([]Event, error) {
+func (b Behavior) revert(s State, c *Revert, f entity.Facts, t *rules.Type) (decision, error) {
 	if !s.Exists {
-		return nil, missing()
+		return decision{}, missing()
 	}
 	if err := c.check(s); err != nil {
-		return nil, err
+		return decision{}, err
 	}
 	if c.Base != nil && *c.Base != s.Version {
-		return nil, conflict(s, *c.Base, []Stale{{Base: *c.Base, Version: s.Version}})
+		return decision{}, b.Limits.staleWhole(s, *c.Base, merge.ModifyModify, t)
 	}
 	if c.To == 0 || c.To > s.Version {
-		return nil, problem.At("/to", "there is no version %d: the newest is %d", c.To, s.Version)
+		return decision{}, problem.At("/to", "there is no version %d: the newest is %d", c.To, s.Version)
 	}
 	if c.To == s.Version {
-		return nil, nil
+		return decision{}, nil
 	}
 	if err := f.TooMuch(); err != nil {
-		return nil, err
+		return decision{}, err
 	}
 	encoded, was, _ := f.Was()
 	then, err := b.stateAt(encoded, c.To)
 	if err != nil {
-		return nil, err
+		return decision{}, err
 	}
 	if then.Deleted {
-		return nil, problem.At("/to", "version %d is the deletion of the collection", c.To)
+		return decision{}, problem.At("/to", "version %d is the deletion of the collection", c.To)
 	}
 	e := &Saved{After: then, RevertedTo: c.To}
 	e.After.DocumentsVersion, e.After.Since = s.DocumentsVersion, s.Since
@@ -43,13 +45,20 @@ func (b Behavior) revert(s State, c *Revert, f entity.Facts) ([]Event, error) {
 	}
 	differs, err := restore(e, s, then, f, was)
 	if err != nil {
-		return nil, err
+		return decision{}, err
 	}
 	if !differs && s.Live() && shows(s) == shows(then) {
-		return nil, nil
+		return decision{}, nil
 	}
 	e.note()
-	return []Event{e}, b.Limits.check(e.Parts)
+	if err := b.Limits.check(e.Parts); err != nil {
+		return decision{}, err
+	}
+	warnings, err := fit(e.Parts, t)
+	if err != nil {
+		return decision{}, err
+	}
+	return decision{Events: []Event{e}, Told: told{warnings: warnings, parts: e.Parts}}, nil
 }
 
 // stateAt reads the state after the version from its event.

@@ -28,8 +28,9 @@ import (
 // Limits of a type.
 type Limits struct{ MaxBytes int }
 
-// DefaultLimits are far above what people write by hand: a collection reads the text of its type.
-var DefaultLimits = Limits{MaxBytes: 64 << 10}
+// DefaultLimits leave room for a thousand rules, the largest script and two schemas, and stay far below what one answer
+// can hold. A collection reads its type for every write, so it should not be larger than it has to be.
+var DefaultLimits = Limits{MaxBytes: 256 << 10}
 
 // Preconditions of a command. The zero value has none.
 type Preconditions struct {
@@ -85,7 +86,11 @@ func (Behavior) Kind() persistence.Kind { return persistence.KindType }
 func (Behavior) Wants(rules.State, Command, entity.Facts) []entity.Want { return nil }
 
 // Decide judges a command.
-func (b Behavior) Decide(s rules.State, c Command, _ entity.Facts, _ entity.Meta) ([]Event, error) {
+func (b Behavior) Decide(s rules.State, c Command, f entity.Facts, m entity.Meta) (entity.Decision[Event], error) {
+	return entity.Only(b.decide(s, c, f, m))
+}
+
+func (b Behavior) decide(s rules.State, c Command, _ entity.Facts, _ entity.Meta) ([]Event, error) {
 	switch c := c.(type) {
 	case *Put:
 		return b.put(s, c)

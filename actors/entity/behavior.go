@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"concord/actors/problem"
+	"concord/actors/script"
 	"concord/persistence"
 )
 
@@ -20,6 +21,8 @@ type Meta struct {
 	Time      time.Time // of the decision; never before that of the entity's newest event
 	Seq       uint64    // that the first event of the command gets
 	Entity    persistence.EntityID
+	Merging   bool // the script of another command is at work
+	Merged    bool // the command's own script was
 
 	Key       string // idempotency key, empty without
 	KeyDigest []byte // SHA-256 over operation, target, preconditions, policy and body
@@ -33,87 +36,6 @@ type Stamp struct {
 	Principal    string
 }
 
-// Want asks for facts about the entity that its state does not hold.
-type Want struct {
-	Part string
-	Body bool   // with the accepted bytes
-	All  bool   // the states of all living parts, the metadata left out (Part and Body are ignored)
-	Kept uint64 // a version: is it still kept?
-	Was  uint64 // a version: its event, and the parts that changed since, as they are and as they were, with bodies
-
-	Event uint64                // a seq: its event
-	Of    *persistence.EntityID // another entity: its state; without a provider it is one of the same
-}
-
-// Fact is a part as the store (or what is on its way to it) has it.
-type Fact struct {
-	Exists  bool
-	Version uint64
-	Info    []byte
-	Body    []byte // nil unless asked for
-}
-
-// Facts are the answers to wants. The zero value knows nothing.
-type Facts struct {
-	parts map[string]Fact
-	all   map[string]Fact
-	was   map[string]Fact
-	then  Encoded // event of the version that was wanted
-	many  *problem.Problem
-	bytes int // of the contents in parts and was
-	kept  map[uint64]bool
-	event map[uint64]Encoded
-	of    map[persistence.EntityID][]byte
-}
-
-// Part is what is known of a part; ok is false if it was not asked for (with its body, if that is wanted).
-func (f Facts) Part(id string, body bool) (fact Fact, ok bool) {
-	fact, ok = f.parts[id]
-	return fact, ok && (!body || !fact.Exists || fact.Body != nil)
-}
-
-// Kept says whether the version can still be read; ok is false if that was not asked for.
-func (f Facts) Kept(version uint64) (kept, ok bool) {
-	kept, ok = f.kept[version]
-	return kept, ok
-}
-
-// All are the living parts by id; ok is false if they were not asked for.
-func (f Facts) All() (parts map[string]Fact, ok bool) { return f.all, f.all != nil }
-
-// Was are the event of the version asked for, and the parts that changed since, as they were then.
-func (f Facts) Was() (then Encoded, parts map[string]Fact, ok bool) {
-	return f.then, f.was, f.was != nil
-}
-
-// TooMuch is the refusal of a command that wants to know more than can be read for one (Want.Was): then Was has only some
-// of it. nil: it has all.
-func (f Facts) TooMuch() error {
-	if f.many == nil {
-		return nil
-	}
-	return f.many
-}
-
-// Event is the event with the seq, its contents left out; its type is empty if it is not kept. ok is false if it was not
-// asked for.
-func (f Facts) Event(seq uint64) (e Encoded, ok bool) {
-	e, ok = f.event[seq]
-	return e, ok
-}
-
-// Of is the stored state of another entity, nil if it never was; ok is false if it was not asked for.
-func (f Facts) Of(id persistence.EntityID) (state []byte, ok bool) {
-	state, ok = f.of[id]
-	return state, ok
-}
-
-// FactsOf are facts made by hand: for the tests of a kind, and for models of it.
-func FactsOf(parts, all map[string]Fact) Facts { return Facts{parts: parts, all: all} }
-
-// FactsOfEvent are facts made by hand, of one event.
-func FactsOfEvent(seq uint64, e Encoded) Facts { return Facts{event: map[uint64]Encoded{seq: e}} }
-
 // Content is a part as an event leaves it.
 type Content struct {
 	ID      string
@@ -121,6 +43,7 @@ type Content struct {
 	Hash    uint64 // of the JSON value
 	Size    int
 	Body    []byte // nil when an event is read back for its facts alone
+	Value   any    // what the kind has read the body as, if it is at hand: it comes back in facts, and is never stored
 }
 
 // Encoded is an event in the form in which it is stored and published.
@@ -164,6 +87,8 @@ type Case struct {
 	Meta    Meta
 	At      Stamp // of the newest event
 	Changed bool  // there was an event that is stored
+	Told    any   // by the decision
+	DryRun  bool  // nothing is stored
 }
 
 // Answer is the success of a command, as both APIs give it.
@@ -173,15 +98,26 @@ type Answer struct {
 	Body    []byte // JSON
 }
 
+// Decision is what follows from a command.
+type Decision[E any] struct {
+	Events []E // none if it changes nothing
+	Told   any // what Answer has to know of the decision beyond its events; it is not stored
+	// Job is merge code that has to be run before there is a decision: there are no events then. It takes its time, so that
+	// the command is set aside meanwhile, and decided anew when the outcome is known (Facts.Ran).
+	Job *script.Job
+}
+
+// Only is the decision of a kind whose answers follow from the states and the command alone.
+func Only[E any](events []E, err error) (Decision[E], error) { return Decision[E]{Events: events}, err }
+
 // Behavior is a kind of entity with state S, commands C and events E. All methods are pure: equal arguments, equal
 // results; none writes through its arguments, waits, or looks at the world.
 type Behavior[S, C, E any] interface {
 	Kind() persistence.Kind
 	// Wants names the facts that the decision on c lacks, given those that are known; none: it can be decided.
 	Wants(s S, c C, known Facts) []Want
-	// Decide returns the events that follow from c, none if it changes nothing, or a *problem.Problem. Events that come
-	// with an error are volatile.
-	Decide(s S, c C, f Facts, m Meta) ([]E, error)
+	// Decide returns what follows from c, or a *problem.Problem. Events that come with an error are volatile.
+	Decide(s S, c C, f Facts, m Meta) (Decision[E], error)
 	// Evolve is the state after an event. It cannot fail and does not judge.
 	Evolve(s S, e E, at Stamp) S
 	// Answer is what the caller of c is told.
@@ -224,6 +160,8 @@ type Envelope struct {
 	DryRun   bool      // decide and answer, but store nothing
 	Vital    bool      // goes on when disk space is low: it keeps something alive, ends it, or only asks
 	Reply    func(Answer, error)
+
+	ran map[script.Key]script.Outcome // what came of the jobs that it was set aside for
 }
 
 // panicked is the refusal of a command whose decision panicked.

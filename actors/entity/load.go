@@ -14,15 +14,20 @@ const wasMaxParts = 10_000
 // wasMaxBytes bounds their contents, as they are and as they were.
 const wasMaxBytes = 2 * 16 << 20
 
+// FactsMaxBytes bounds the bodies that are read for one command: a small request may name many large documents.
+const FactsMaxBytes = 2 * wasMaxBytes
+
 // load fetches what is wanted into the facts.
 func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
-	for _, w := range wants {
+	for i := 0; i < len(wants) && f.heavy == nil; i++ {
 		var err error
-		switch {
+		switch w := wants[i]; {
 		case w.All:
 			f.all, err = s.allParts()
 		case w.Kept > 0:
 			err = s.loadKept(f, w.Kept)
+		case w.At > 0:
+			err = s.loadPartAt(f, w.Part, w.At)
 		case w.Event > 0:
 			err = s.loadEvent(f, w.Event)
 		case w.Of != nil:
@@ -30,6 +35,7 @@ func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
 		case w.Was > 0:
 			if err = s.partsSince(f, w.Was); errors.Is(err, persistence.ErrTrimmed) {
 				f.then, err = Encoded{}, nil // Decide sees that the version is no longer kept
+				f.keep(w.Was, false)
 			}
 		default:
 			err = s.loadPart(f, w)
@@ -83,15 +89,19 @@ func (s *Shell[S, C, E]) loadOf(f *Facts, id persistence.EntityID) error {
 
 // loadKept asks whether retention has left the version.
 func (s *Shell[S, C, E]) loadKept(f *Facts, version uint64) error {
+	oldest, err := s.world.Store.Oldest(s.id)
+	if err != nil {
+		return fmt.Errorf("version %d: %w", version, err)
+	}
+	f.keep(version, version >= oldest)
+	return nil
+}
+
+func (f *Facts) keep(version uint64, kept bool) {
 	if f.kept == nil {
 		f.kept = make(map[uint64]bool, 1)
 	}
-	_, err := s.world.Store.PartAt(s.id, "", version)
-	if err != nil && !errors.Is(err, persistence.ErrNotFound) && !errors.Is(err, persistence.ErrTrimmed) {
-		return fmt.Errorf("version %d: %w", version, err)
-	}
-	f.kept[version] = !errors.Is(err, persistence.ErrTrimmed)
-	return nil
+	f.kept[version] = kept
 }
 
 func (s *Shell[S, C, E]) loadPart(f *Facts, w Want) error {
@@ -101,6 +111,15 @@ func (s *Shell[S, C, E]) loadPart(f *Facts, w Want) error {
 	if fact, ok := s.pending.part(w.Part, w.Body); ok {
 		f.parts[w.Part] = fact
 		return nil
+	}
+	if s.merges > 0 {
+		if known, ok := s.pending.part(w.Part, false); ok && known.Exists {
+			if fact, ok := s.world.Recent.get(s.id, w.Part, known.Version); ok {
+				f.parts[w.Part] = Fact{Exists: true, Version: known.Version, Info: known.Info, Body: fact.Body, Value: fact.Value}
+				f.read(fact)
+				return nil
+			}
+		}
 	}
 	stored, err := s.world.Store.Part(s.id, w.Part)
 	if errors.Is(err, persistence.ErrNotFound) {
@@ -112,8 +131,50 @@ func (s *Shell[S, C, E]) loadPart(f *Facts, w Want) error {
 	}
 	fact, err := s.fact(stored, w.Body)
 	f.parts[w.Part] = fact
+	f.read(fact)
 	s.pending.know(w.Part, fact)
 	return err
+}
+
+// loadPartAt reads a part as it was. What is not durable yet, and so may not be in the store, is on its way there.
+func (s *Shell[S, C, E]) loadPartAt(f *Facts, part string, version uint64) error {
+	if f.at == nil {
+		f.at = make(map[partAt]Fact, 1)
+	}
+	at := partAt{part, version}
+	s.merges = recentDecay
+	if fact, ok := s.pending.partAt(part, version); ok {
+		f.at[at] = fact
+		return nil
+	}
+	if fact, ok := s.world.Recent.get(s.id, part, version); ok {
+		f.at[at] = fact
+		f.read(fact)
+		return nil
+	}
+	stored, err := s.world.Store.PartAt(s.id, part, version)
+	switch {
+	case errors.Is(err, persistence.ErrNotFound):
+		f.at[at] = Fact{}
+		return nil
+	case errors.Is(err, persistence.ErrTrimmed):
+		f.at[at] = Fact{}
+		f.keep(version, false) // since it was asked for: Decide sees that
+		return nil
+	case err != nil:
+		return fmt.Errorf("part %q at version %d: %w", part, version, err)
+	}
+	f.at[at], err = s.fact(stored, true)
+	f.read(f.at[at])
+	return err
+}
+
+// read counts what was read of the store.
+func (f *Facts) read(fact Fact) {
+	if f.bodies += len(fact.Body); f.bodies > FactsMaxBytes && f.heavy == nil {
+		f.heavy = problem.New(problem.TooLarge, "the documents that this touches have more than %d bytes, as they are and as they were: split it",
+			FactsMaxBytes).With("limit", FactsMaxBytes)
+	}
 }
 
 func (s *Shell[S, C, E]) fact(p persistence.Part, body bool) (Fact, error) {

@@ -44,6 +44,7 @@ type cargo struct{ held atomic.Pointer[freight] }
 
 type freight struct {
 	bodies  [][]byte
+	values  []any
 	outcome *recordpb.Outcome
 }
 
@@ -72,7 +73,7 @@ func (p *pending) load() *freight {
 func (p *pending) add(version uint64, contents []Content, changes []persistence.PartChange) {
 	for i := range contents {
 		load := p.load()
-		load.bodies = append(load.bodies, contents[i].Body)
+		load.bodies, load.values = append(load.bodies, contents[i].Body), append(load.values, contents[i].Value)
 		p.items = append(p.items, pendingItem{name: pendingName{part: contents[i].ID}, cargo: p.cargo, body: len(load.bodies) - 1,
 			fact: Fact{Exists: !contents[i].Removed, Version: version, Info: changes[i].Info}})
 	}
@@ -95,6 +96,16 @@ func (p *pending) submit() *cargo {
 	c := p.cargo
 	p.cargo = nil
 	return c
+}
+
+// remembered tells the parts that are staged.
+func (p *pending) remembered(tell func(part string, f Fact)) {
+	for i := p.staged; i < len(p.items); i++ {
+		if item := &p.items[i]; item.name.key == "" {
+			fact, _ := item.part(true)
+			tell(item.name.part, fact)
+		}
+	}
 }
 
 // submitted gives what is staged its place in the order.
@@ -183,9 +194,19 @@ func (p *pending) part(id string, body bool) (Fact, bool) {
 func (i *pendingItem) part(body bool) (Fact, bool) {
 	fact := i.fact
 	if load := i.cargo.held.Load(); load != nil {
-		fact.Body = load.bodies[i.body]
+		fact.Body, fact.Value = load.bodies[i.body], load.values[i.body]
 	}
 	return fact, !body || !fact.Exists || fact.Body != nil
+}
+
+// partAt is the part as it was at the version, if that is not durable yet.
+func (p *pending) partAt(id string, version uint64) (Fact, bool) {
+	for i := p.staged - 1; i >= 0; i-- {
+		if item := &p.items[i]; item.name == (pendingName{part: id}) && item.fact.Version <= version {
+			return item.part(true)
+		}
+	}
+	return Fact{}, false
 }
 
 // parts are the submitted parts, oldest first: a later one is newer.
@@ -202,7 +223,7 @@ func (p *pending) parts() iter.Seq2[string, Fact] {
 
 // know remembers a part that the store has.
 func (p *pending) know(id string, fact Fact) {
-	fact.Body = nil
+	fact.Body, fact.Value = nil, nil
 	for i := range p.known {
 		if p.known[i].id == id {
 			p.known[i].fact = fact

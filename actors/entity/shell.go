@@ -1,8 +1,6 @@
 package entity
 
 import (
-	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -11,20 +9,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"concord/actors/problem"
-	"concord/internal/planted"
+	"concord/actors/script"
 	"concord/persistence"
-	"concord/persistence/recordpb"
 )
-
-// inlineMaxBytes is how much content an event carries inside its record. More stands beside it, part by part, so that
-// reading one document of a large event does not read them all.
-const inlineMaxBytes = 32 << 10
-
-// OutcomeMemory is how long the outcome of a command with an idempotency key is remembered.
-const OutcomeMemory = 24 * time.Hour
 
 // Committer is what a shell needs of the committer.
 type Committer interface {
@@ -47,11 +35,15 @@ type Store interface {
 type World struct {
 	Store     Store
 	Committer Committer
+	Scripts   script.Runner // nil: there is none
+	Recent    *Recent       // nil: nothing is remembered beyond what is not durable
 	Now       func() time.Time
 	Started   time.Time // of the process, by the domain's clock
 	// Alarm is told when a timed entity wants to be woken next (Live.Wake); zero: not any more. It is called on the
 	// entity's goroutine.
 	Alarm func(id persistence.EntityID, at time.Time)
+	// Work runs a job elsewhere, and then calls back on the entity's goroutine. The entity stays in memory until then.
+	Work func(id persistence.EntityID, job *script.Job, then func(script.Outcome))
 	// Panicked is told of a panic in a decision, for the log.
 	Panicked func(id persistence.EntityID, requestID string, cause any, stack []byte)
 	// Failed is told of an error of the store that a command met, for the log.
@@ -87,6 +79,9 @@ type Shell[S, C, E any] struct {
 	saw     persistence.LSN // of other entities, by the command at hand
 	alarm   time.Time       // that was set
 	woke    persistence.LSN // newest submission of what was due by itself
+	aside   int             // commands that were set aside, dry runs left out
+	waking  bool            // one of them is for what is due
+	merges  int             // writes from now on that are remembered for merges
 }
 
 // Activate loads the entity; one that never was starts with the zero state.
@@ -148,7 +143,7 @@ const (
 
 // wake does what is due, and says when to come back.
 func (s *Shell[S, C, E]) wake() {
-	if s.timed == nil {
+	if s.timed == nil || s.waking {
 		return
 	}
 	due := s.timed.Due(s.state)
@@ -156,10 +151,12 @@ func (s *Shell[S, C, E]) wake() {
 		if due.IsZero() || due.After(s.now()) {
 			break
 		}
-		c, m := s.timed.Wake(s.state)
 		seq := s.head.Seq
-		s.handle(&Envelope{Entity: s.id, Command: c, Meta: m, Reply: func(Answer, error) {}}, true)
-		s.woke = s.newest()
+		s.advance()
+		if s.waking {
+			due = time.Time{} // it goes on by itself when the script has ended
+			break
+		}
 		due = s.timed.Due(s.state)
 		if s.head.Seq == seq && !due.After(s.now()) {
 			due = s.now().Add(wakeRetry) // it met an error, which is logged
@@ -167,6 +164,13 @@ func (s *Shell[S, C, E]) wake() {
 		}
 	}
 	s.arm(due)
+}
+
+// advance takes the command for what is due.
+func (s *Shell[S, C, E]) advance() {
+	c, m := s.timed.Wake(s.state)
+	s.handle(&Envelope{Entity: s.id, Command: c, Meta: m, Reply: func(Answer, error) {}}, true)
+	s.woke = s.newest()
 }
 
 // arm sets the alarm.
@@ -195,6 +199,7 @@ func (s *Shell[S, C, E]) handle(env *Envelope, waking bool) {
 	s.saw = 0
 	m := env.Meta
 	m.Time, m.Seq, m.Entity = s.now(), s.head.Seq+1, s.id
+	m.Merging, m.Merged = s.aside > 0, len(env.ran) > 0 && !env.DryRun
 	if !env.Deadline.IsZero() && !m.Time.Before(env.Deadline) {
 		env.Reply(Answer{}, problem.New(problem.Deadline, "the deadline passed before the request was looked at"))
 		return
@@ -203,7 +208,11 @@ func (s *Shell[S, C, E]) handle(env *Envelope, waking bool) {
 		m.Time = s.head.Time
 	}
 	answer, records, err := s.decide(env, m)
-	if s.timed != nil && !waking {
+	if set, ok := errors.AsType[*aside](err); ok {
+		s.setAside(env, set.job, waking)
+		return
+	}
+	if s.timed != nil && !waking && !s.waking {
 		s.arm(s.timed.Due(s.state)) // before the answer: whoever has it may move a test clock on
 	}
 	switch {
@@ -213,6 +222,10 @@ func (s *Shell[S, C, E]) handle(env *Envelope, waking bool) {
 		s.world.Committer.After(s.seen(), func() { env.Reply(answer, nil) })
 	default:
 		s.lsn.Store(submitting)
+		if s.merges > 0 {
+			s.merges--
+			s.pending.remembered(func(part string, f Fact) { s.world.Recent.add(s.id, part, f) })
+		}
 		cargo := s.pending.submit()
 		lsn := s.world.Committer.Submit(&persistence.Entry{Entity: s.id, Records: records}, func() {
 			cargo.land()
@@ -245,13 +258,13 @@ func (s *Shell[S, C, E]) decide(env *Envelope, m Meta) (answer Answer, records [
 	if !ok {
 		return Answer{}, nil, fmt.Errorf("command %T is not of kind %v", env.Command, s.id.Kind)
 	}
-	events, facts, err := s.events(c, m)
+	decided, facts, err := s.decided(env, c, m)
 	if err != nil {
-		s.live(events, m)
+		s.live(decided.Events, m)
 		return Answer{}, nil, s.refusal(m, err)
 	}
-	x := Case{Facts: facts, Meta: m}
-	next, records := s.follow(c, events, x, env.DryRun)
+	x := Case{Facts: facts, Meta: m, Told: decided.Told, DryRun: env.DryRun}
+	next, records := s.follow(c, decided.Events, x, env.DryRun)
 	x.At = Stamp{Entity: s.id, Seq: next.head.Seq, Version: next.head.Version, Time: m.Time, Principal: m.Principal}
 	x.Changed = len(records) > 0
 	answer = s.behavior.Answer(s.state, next.state, c, x)
@@ -309,21 +322,27 @@ func (s *Shell[S, C, E]) stamp(m Meta) Stamp {
 
 // refusal logs what is not a refusal but a failure.
 func (s *Shell[S, C, E]) refusal(m Meta, err error) error {
-	if _, ok := errors.AsType[*problem.Problem](err); !ok {
+	_, refused := errors.AsType[*problem.Problem](err)
+	_, set := errors.AsType[*aside](err)
+	if !refused && !set {
 		s.world.Failed(s.id, m.RequestID, err)
 	}
 	return err
 }
 
-// events loads facts until the behavior has all it wants, and asks it.
-func (s *Shell[S, C, E]) events(c C, m Meta) (events []E, facts Facts, err error) {
-	for wants := s.behavior.Wants(s.state, c, facts); len(wants) > 0; wants = s.behavior.Wants(s.state, c, facts) {
+// decided loads facts until the behavior has all it wants, and asks it.
+func (s *Shell[S, C, E]) decided(env *Envelope, c C, m Meta) (d Decision[E], facts Facts, err error) {
+	facts.ran = env.ran
+	for wants := s.behavior.Wants(s.state, c, facts); len(wants) > 0 && facts.heavy == nil; wants = s.behavior.Wants(s.state, c, facts) {
 		if err := s.load(&facts, wants); err != nil {
-			return nil, facts, fmt.Errorf("load facts of %v: %w", s.id, err)
+			return d, facts, fmt.Errorf("load facts of %v: %w", s.id, err)
 		}
 	}
-	events, err = s.behavior.Decide(s.state, c, facts, m)
-	return events, facts, err
+	d, err = s.behavior.Decide(s.state, c, facts, m)
+	if err == nil && d.Job != nil {
+		return d, facts, &aside{d.Job}
+	}
+	return d, facts, err
 }
 
 // apply makes the record of one event and the state after it. The last record of a command carries its outcome.
@@ -351,86 +370,4 @@ func (s *Shell[S, C, E]) apply(c C, now *moment[S], e E, encoded Encoded, x Case
 		s.pending.remember(m.Principal, rec.Outcome)
 	}
 	return stored
-}
-
-func (s *Shell[S, C, E]) record(encoded Encoded, at Stamp, previous []byte, m Meta) *recordpb.Record {
-	if planted.BreakChain && at.Seq%5 == 0 {
-		previous = nil
-	}
-	return &recordpb.Record{
-		Kind: uint32(s.id.Kind), Provider: s.id.Provider, Id: s.id.ID,
-		Seq: at.Seq, Version: at.Version, Time: at.Time.UnixMicro(), Principal: m.Principal, Session: m.Session,
-		RequestId: cmp.Or(encoded.RequestID, m.RequestID), Reason: cmp.Or(encoded.Reason, m.Reason), Fence: encoded.Fence,
-		PreviousHash: previous, Type: encoded.Type, Payload: encoded.Payload, Data: encoded.Data, Notify: encoded.Notify,
-	}
-}
-
-// store gives the record its stored bytes, with the contents inside it or beside it.
-func (s *Shell[S, C, E]) store(rec *recordpb.Record, encoded Encoded) persistence.Stored {
-	total := 0
-	for i := range encoded.Parts {
-		total += len(encoded.Parts[i].Body)
-	}
-	var stored persistence.Stored
-	if total > inlineMaxBytes {
-		stored.Bodies = make([][]byte, len(encoded.Parts))
-	}
-	for i := range encoded.Parts {
-		c := &encoded.Parts[i]
-		p := &recordpb.Part{Id: c.ID, Removed: c.Removed, Hash: c.Hash, Size: uint32(c.Size)}
-		switch {
-		case c.Removed:
-		case stored.Bodies != nil:
-			digest := sha256.Sum256(c.Body)
-			p.Digest, stored.Bodies[i] = digest[:], c.Body
-		default:
-			p.Body = c.Body
-		}
-		rec.Parts = append(rec.Parts, p)
-	}
-	stored.Bytes, stored.Record = marshal(rec), rec
-	return stored
-}
-
-// remembered looks for an earlier outcome of the command's key.
-func (s *Shell[S, C, E]) remembered(m Meta) (Answer, bool, error) {
-	if m.Key == "" || planted.ForgetDedup {
-		return Answer{}, false, nil
-	}
-	known := s.pending.outcome(m.Principal, m.Key)
-	if known == nil {
-		var err error
-		known, err = s.world.Store.Outcome(s.id, m.Principal, m.Key, m.Time.Add(-OutcomeMemory))
-		if errors.Is(err, persistence.ErrNotFound) {
-			return Answer{}, false, nil
-		}
-		if err != nil {
-			return Answer{}, false, s.refusal(m, fmt.Errorf("look for the outcome of a key: %w", err))
-		}
-	}
-	if !bytes.Equal(known.GetDigest(), m.KeyDigest) {
-		return Answer{}, false, problem.New(problem.KeyReused,
-			"the idempotency key was used with another operation, target, precondition, policy or body")
-	}
-	body, version := splitOutcome(known.GetBody())
-	return Answer{Status: int(known.GetStatus()), Version: version, Body: body}, true, nil
-}
-
-// remember is the record of an outcome without an event.
-func (s *Shell[S, C, E]) remember(m Meta, answer Answer) persistence.Stored {
-	rec := &recordpb.Record{
-		Kind: uint32(s.id.Kind), Provider: s.id.Provider, Id: s.id.ID, Time: m.Time.UnixMicro(),
-		Principal: m.Principal, RequestId: m.RequestID, Outcome: outcome(m, answer),
-	}
-	s.pending.remember(m.Principal, rec.Outcome)
-	return persistence.Stored{Bytes: marshal(rec), Record: rec, Beside: persistence.Projection{Outcome: outcomeKey(rec)}}
-}
-
-func marshal(rec *recordpb.Record) []byte {
-	b, err := proto.Marshal(rec)
-	if err != nil {
-		// Only invalid UTF-8 in a string can get here, and every door checks for that.
-		panic(fmt.Sprintf("entity: record of %s/%s cannot be marshalled: %v", rec.GetProvider(), rec.GetId(), err))
-	}
-	return b
 }

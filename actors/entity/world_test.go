@@ -44,7 +44,11 @@ func (toy) Kind() persistence.Kind { return kindToy }
 
 func (toy) Wants(toyState, *toyCommand, entity.Facts) []entity.Want { return nil }
 
-func (toy) Decide(s toyState, c *toyCommand, _ entity.Facts, _ entity.Meta) ([]toyEvent, error) {
+func (b toy) Decide(s toyState, c *toyCommand, f entity.Facts, m entity.Meta) (entity.Decision[toyEvent], error) {
+	return entity.Only(b.decide(s, c, f, m))
+}
+
+func (toy) decide(s toyState, c *toyCommand, _ entity.Facts, _ entity.Meta) ([]toyEvent, error) {
 	if c.Do != nil {
 		c.Do(s)
 	}

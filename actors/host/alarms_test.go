@@ -67,7 +67,11 @@ func (lease) Recover(s leaseState, started time.Time) leaseState {
 	return s
 }
 
-func (lease) Decide(s leaseState, c any, _ entity.Facts, m entity.Meta) ([]leaseEvent, error) {
+func (b lease) Decide(s leaseState, c any, f entity.Facts, m entity.Meta) (entity.Decision[leaseEvent], error) {
+	return entity.Only(b.decide(s, c, f, m))
+}
+
+func (lease) decide(s leaseState, c any, _ entity.Facts, m entity.Meta) ([]leaseEvent, error) {
 	switch c.(type) {
 	case grant:
 		return []leaseEvent{{"granted", m.Time.Add(leaseLength)}}, nil

@@ -18,6 +18,7 @@ import (
 	"concord/actors"
 	"concord/actors/entity"
 	"concord/actors/problem"
+	"concord/actors/script"
 	"concord/persistence"
 )
 
@@ -72,6 +73,7 @@ type Host struct {
 	shards     [shardCount]shard
 	active     atomic.Int64
 	inFlight   atomic.Int64
+	merging    atomic.Int64   // commands that were set aside for a script
 	partitions []atomic.Int32 // in flight
 	closed     atomic.Bool
 	timers     *timers
@@ -93,13 +95,14 @@ type slot struct {
 	live     atomic.Pointer[entity.Live]
 }
 
-// delivery is a command in a mailbox.
+// delivery is a command in a mailbox, or what an entity goes on with after a script.
 type delivery struct {
 	slot *slot
 	env  *entity.Envelope
+	then func()
 }
 
-// New makes a host; nothing runs before Run. It takes the alarms of the world's shells.
+// New makes a host; nothing runs before Run. It takes the alarms and the jobs of the world's shells.
 func New(kinds map[persistence.Kind]actors.Kind, w *entity.World, store Store, c *persistence.Committer, clock Clock,
 	b Bounds, o Observer, log *slog.Logger,
 ) *Host {
@@ -112,7 +115,7 @@ func New(kinds map[persistence.Kind]actors.Kind, w *entity.World, store Store, c
 	h.props = actor.PropsFromProducer(func() actor.Actor { return &resident{host: h} },
 		actor.WithMailbox(actor.UnboundedLockfree()), actor.WithDispatcher(&h.workers))
 	h.timers = newTimers(h)
-	w.Alarm = h.Alarm
+	w.Alarm, w.Work = h.Alarm, h.work
 	return h
 }
 
@@ -130,25 +133,18 @@ func (r *resident) Receive(ctx actor.Context) {
 	}
 	defer func() {
 		if cause := recover(); cause != nil {
-			r.host.observer.Broken(fmt.Errorf("entity %v: panic outside of a decision: %v", d.env.Entity, cause))
+			r.host.observer.Broken(fmt.Errorf("panic outside of a decision: %v", cause))
 			panic(cause)
 		}
 	}()
-	if r.live == nil {
-		start := time.Now()
-		live, err := r.host.activate(d.env.Entity)
-		r.host.observer.Activated(time.Since(start), err)
-		if err != nil {
-			r.host.world.Failed(d.env.Entity, d.env.Meta.RequestID, err)
-			d.env.Reply(entity.Answer{}, problem.New(problem.Unavailable, "the entity cannot be read at the moment"))
-			return
-		}
-		r.live = live
-		d.slot.live.Store(&live)
+	if r.live == nil && !r.load(d) {
+		return
 	}
 	// The answer may be out before the decision has returned: the entity must not be passivated in between.
 	d.slot.busy.Add(1)
-	if timer, ok := d.env.Command.(due); ok {
+	if d.then != nil {
+		d.then()
+	} else if timer, ok := d.env.Command.(due); ok {
 		r.live.Fire(timer.name, timer.at, d.env.Reply)
 	} else {
 		r.live.Handle(d.env)
@@ -159,6 +155,48 @@ func (r *resident) Receive(ctx actor.Context) {
 		return
 	}
 	rest()
+}
+
+// load makes the entity live for its first command; false: it cannot be read, and the command is refused.
+func (r *resident) load(d *delivery) bool {
+	start := time.Now()
+	live, err := r.host.activate(d.env.Entity)
+	r.host.observer.Activated(time.Since(start), err)
+	if err != nil {
+		r.host.world.Failed(d.env.Entity, d.env.Meta.RequestID, err)
+		d.env.Reply(entity.Answer{}, problem.New(problem.Unavailable, "the entity cannot be read at the moment"))
+		return false
+	}
+	r.live = live
+	d.slot.live.Store(&live)
+	return true
+}
+
+// work runs a job of a live entity, and then lets the entity go on: its actor takes that like a command. Until then it is
+// busy, and not passivated.
+func (h *Host) work(id persistence.EntityID, job *script.Job, then func(script.Outcome)) {
+	sh := h.shard(id)
+	sh.mu.RLock()
+	s := sh.slots[id]
+	sh.mu.RUnlock()
+	s.busy.Add(1)
+	h.merging.Add(1)
+	done := func(o script.Outcome) {
+		h.system.Root.Send(s.pid, &delivery{slot: s, then: func() {
+			then(o)
+			s.busy.Add(-1)
+			h.merging.Add(-1)
+		}})
+	}
+	if h.world.Scripts == nil {
+		done(script.Outcome{Failure: &script.Failure{Reason: script.Off}})
+		return
+	}
+	h.world.Scripts.Run(*job, done)
+}
+
+func (h *Host) shard(id persistence.EntityID) *shard {
+	return &h.shards[xxhash.Sum64String(id.ID)%shardCount]
 }
 
 func (h *Host) activate(id persistence.EntityID) (live entity.Live, err error) {
@@ -203,7 +241,7 @@ func (h *Host) Deliver(env *entity.Envelope) {
 		h.leave(partition)
 		reply(a, err)
 	}
-	h.system.Root.Send(s.pid, &delivery{s, env})
+	h.system.Root.Send(s.pid, &delivery{slot: s, env: env})
 }
 
 func (h *Host) admit(partition *atomic.Int32) (refused string) {
@@ -239,7 +277,7 @@ func (h *Host) refuse(bound string, reply func(entity.Answer, error)) {
 
 // enter counts a command in at its entity, so that a sweep leaves the entity alone; nil: the entity has too many.
 func (h *Host) enter(id persistence.EntityID) *slot {
-	sh := &h.shards[xxhash.Sum64String(id.ID)%shardCount]
+	sh := h.shard(id)
 	sh.mu.RLock()
 	s := sh.slots[id]
 	if s != nil {
@@ -269,7 +307,11 @@ func (h *Host) count(s *slot) *slot {
 // Settled calls done once everything of the entity that a reader may have seen in the store is durable: at once for an
 // entity at rest. Call it after reading, before answering.
 func (h *Host) Settled(id persistence.EntityID, done func()) {
-	sh := &h.shards[xxhash.Sum64String(id.ID)%shardCount]
+	if h.committer.Idle() {
+		done() // nor is anything else under way: the entity need not be looked for
+		return
+	}
+	sh := h.shard(id)
 	sh.mu.RLock()
 	s := sh.slots[id]
 	sh.mu.RUnlock()
@@ -314,6 +356,25 @@ func (h *Host) Drain(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Merged waits until no command waits for a script, and all that was submitted is durable.
+func (h *Host) Merged(ctx context.Context) error {
+	for h.merging.Load() > 0 {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for %d scripts: %w", h.merging.Load(), context.Cause(ctx))
+		case <-time.After(drainPoll):
+		}
+	}
+	durable := make(chan struct{})
+	h.SettledAll(func() { close(durable) })
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the commit: %w", context.Cause(ctx))
+	case <-durable:
+		return nil
+	}
 }
 
 // Run passivates idle entities and fires timers until the context ends.

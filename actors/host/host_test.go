@@ -49,7 +49,11 @@ func (counter) EncodeEvent(e counted) entity.Encoded {
 	return entity.Encoded{Type: e.kind, Content: true}
 }
 
-func (counter) Decide(_ uint64, c any, _ entity.Facts, m entity.Meta) ([]counted, error) {
+func (b counter) Decide(s uint64, c any, f entity.Facts, m entity.Meta) (entity.Decision[counted], error) {
+	return entity.Only(b.decide(s, c, f, m))
+}
+
+func (counter) decide(_ uint64, c any, _ entity.Facts, m entity.Meta) ([]counted, error) {
 	switch c := c.(type) {
 	case add:
 		return []counted{{kind: "added"}}, nil

@@ -3,24 +3,23 @@ package lock
 import (
 	"fmt"
 	"time"
+
+	"concord/actors/bound"
 )
 
-// Bound is one bound of locks, for people.
-type Bound struct{ Name, Default, Range, Doc string }
-
 // Bounds are the bounds that a collection type may set, and those that are fixed (without a range).
-func Bounds() []Bound {
+func Bounds() []bound.Bound {
 	d := DefaultSettings
 	second, day := time.Second, 24*time.Hour
-	length := func(name string, is, least, most time.Duration, doc string) Bound {
-		return Bound{name, is.String(), fmt.Sprintf("%v to %v", least, most), doc}
+	length := func(name string, is, least, most time.Duration, doc string) bound.Bound {
+		return bound.Bound{Name: name, Default: is.String(), Range: fmt.Sprintf("%v to %v", least, most), Doc: doc}
 	}
-	number := func(name string, is int, doc string) Bound { return Bound{name, fmt.Sprint(is), "", doc} }
-	return []Bound{
+	number := bound.Fixed
+	return []bound.Bound{
 		length("lock.minTtl", d.MinTTL, second, day, "shortest lease; what is asked is clamped"),
 		length("lock.maxTtl", d.MaxTTL, second, day, "longest lease"),
 		length("lock.ttl", d.TTL, d.MinTTL, d.MaxTTL, "a lease if nothing is asked"),
-		{"lock.maxWaiters", fmt.Sprint(d.MaxWaiters), fmt.Sprintf("0 to %d", waitersMax), "tickets in the line of a scope"},
+		{Name: "lock.maxWaiters", Default: fmt.Sprint(d.MaxWaiters), Range: fmt.Sprintf("0 to %d", waitersMax), Doc: "tickets in the line of a scope"},
 		length("lock.waiterTtl", d.WaiterTTL, second, time.Hour, "a ticket without a sign of life"),
 		length("lock.offerWindow", d.OfferWindow, second, time.Hour, "how long the lock is kept for the head of the line"),
 		length("lock.contest.deadline", d.ContestDeadline, second, day, "how long the holder has to answer"),
@@ -28,7 +27,7 @@ func Bounds() []Bound {
 		number("contests a minute", d.ContestsPerMinute, "by one principal on one scope"),
 		number("contestants", contestantsMax, "of one contest"),
 		number("parked updates", operationsMaxParked, "that wait in one scope; their bytes: `limits.parked`"),
-		{"life of a parked update", d.OperationExpiry.String(), "", "then it expires"},
+		{Name: "life of a parked update", Default: d.OperationExpiry.String(), Doc: "then it expires"},
 		number("ended operations", operationsMaxEnded, "of a scope that can be read"),
 		number("outcomes", outcomesMax, "of contests of a scope that can be read"),
 		number("ended locks", endedMaxLocks, "of a scope whose tokens are told why they are stale"),

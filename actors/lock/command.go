@@ -58,10 +58,11 @@ type (
 	}
 	// Withdraw takes the caller's contest back.
 	Withdraw struct{}
-	// Deny answers all contestants.
-	Deny struct{ Token, Reason string }
-	// Accept gives the lock up for a contestant: the named one, or else the oldest that wants it.
-	Accept struct{ Token, Principal, Session string }
+	// Deny answers all contestants. It answers the named contest alone, if it names one: an answer may be on its way while
+	// another contest opens.
+	Deny struct{ Token, Reason, Contest string }
+	// Accept gives the lock up for a contestant: the named one, or else the oldest that wants it. Contest is as in Deny.
+	Accept struct{ Token, Principal, Session, Contest string }
 	// Claim takes the lock that is offered to the ticket.
 	Claim struct{ Ticket string }
 	// KeepAlive is a sign of life.

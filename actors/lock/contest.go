@@ -136,8 +136,8 @@ func (t *turn) withdraw() (Result, error) {
 	return Result{}, noContest()
 }
 
-// contested is the open contest, for the holder that proves to be it.
-func (t *turn) contested(token string) (*contest, error) {
+// contested is the open contest, for the holder that proves to be it. named is the one that the holder has seen, if it says.
+func (t *turn) contested(token, named string) (*contest, error) {
 	if err := checkToken(token); err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (t *turn) contested(token string) (*contest, error) {
 		return nil, staleToken(t.why(token), t.s.Fence)
 	}
 	c := t.s.look().contest
-	if c == nil {
+	if c == nil || named != "" && named != ID(ContestID, c.id) {
 		return nil, noContest()
 	}
 	return c, nil
@@ -155,7 +155,7 @@ func (t *turn) deny(c Deny) (Result, error) {
 	if err := checkText("/reason", c.Reason, reasonMaxBytes); err != nil {
 		return Result{}, err
 	}
-	open, err := t.contested(c.Token)
+	open, err := t.contested(c.Token, c.Contest)
 	if err != nil {
 		return Result{}, err
 	}
@@ -168,7 +168,7 @@ func (t *turn) deny(c Deny) (Result, error) {
 }
 
 func (t *turn) accept(c Accept) (Result, error) {
-	open, err := t.contested(c.Token)
+	open, err := t.contested(c.Token, c.Contest)
 	if err != nil {
 		return Result{}, err
 	}

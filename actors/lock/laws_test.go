@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 // story is a sim with hands that do anything at random.
 type story struct {
 	*sim
-	tickets, operations []string
+	tickets, contests, operations []string
 }
 
 func (m *story) party(t *rapid.T) scenario.Party {
@@ -49,8 +50,9 @@ func (m *story) step(t *rapid.T) {
 		"write", "hold", "resume", "resume", "advance", "advance", "restart"}
 	s := scenario.Step{Who: m.party(t), Verb: rapid.SampledFrom(verbs).Draw(t, "verb"), Args: map[string]string{
 		"token": m.one(t, "token", m.tokens), "ticket": m.one(t, "ticket", m.tickets), "operation": m.one(t, "operation", m.operations),
-		"reason": rapid.SampledFrom([]string{"", "busy"}).Draw(t, "reason"),
-		"ttl":    rapid.SampledFrom([]string{"", "1", "10", "120"}).Draw(t, "ttl"), "deadline": rapid.SampledFrom([]string{"", "3"}).Draw(t, "deadline"),
+		"contest": rapid.SampledFrom(append([]string{"", "", "c1"}, m.contests...)).Draw(t, "contest"),
+		"reason":  rapid.SampledFrom([]string{"", "busy"}).Draw(t, "reason"),
+		"ttl":     rapid.SampledFrom([]string{"", "1", "10", "120"}).Draw(t, "ttl"), "deadline": rapid.SampledFrom([]string{"", "3"}).Draw(t, "deadline"),
 		"session": rapid.SampledFrom([]string{"", "", "1"}).Draw(t, "to"),
 	}}
 	for _, flag := range []string{"wait", "takeOverOwn", "acquire", "release", "queue", "job", "reacquire"} {
@@ -76,6 +78,9 @@ func (m *story) step(t *rapid.T) {
 	m.must(t, err)
 	if o.Ticket != "" {
 		m.tickets = append(m.tickets, o.Ticket)
+	}
+	if o.Contest != "" && !slices.Contains(m.contests, o.Contest) {
+		m.contests = append(m.contests, o.Contest)
 	}
 	if o.Operation != "" {
 		m.operations = append(m.operations, o.Operation)

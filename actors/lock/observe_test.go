@@ -35,9 +35,9 @@ func commandOf(s scenario.Step) (Command, error) {
 	case "withdraw":
 		return Withdraw{}, nil
 	case "deny":
-		return Deny{a["token"], a["reason"]}, nil
+		return Deny{a["token"], a["reason"], a["contest"]}, nil
 	case "accept":
-		return Accept{Token: a["token"], Session: a["session"]}, nil
+		return Accept{Token: a["token"], Session: a["session"], Contest: a["contest"]}, nil
 	case "claim":
 		return Claim{a["ticket"]}, nil
 	case "keepalive":
@@ -99,6 +99,7 @@ func observed(verb string, r Result) scenario.Observed {
 		set("expiresIn", r.Ticket.ExpiresIn)
 	case r.Contest != nil:
 		o.Word, o.Ticket = map[bool]string{true: "contest", false: "ticket"}[r.Contest.Contest != ""], r.Contest.Ticket
+		o.Contest = r.Contest.Contest
 		set("joined", r.Contest.Joined)
 		set("prompted", r.Contest.Prompted)
 		some("position", r.Contest.Position)

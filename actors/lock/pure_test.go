@@ -12,7 +12,7 @@ import (
 
 // TestPure: nothing in here waits, draws lots or looks at the world.
 func TestPure(t *testing.T) {
-	allowed := []string{"concord/actors/problem", "concord/actors/lock/lockpb", "concord/internal/planted", "google.golang.org/protobuf/proto", "crypto/hmac",
+	allowed := []string{"concord/actors/bound", "concord/actors/problem", "concord/actors/lock/lockpb", "concord/internal/planted", "google.golang.org/protobuf/proto", "crypto/hmac",
 		"crypto/sha256", "encoding/base64", "encoding/binary", "errors", "fmt", "math", "net/http", "slices", "strconv",
 		"strings", "time", "unicode/utf8"}
 	files, err := filepath.Glob("*.go")

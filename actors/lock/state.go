@@ -245,6 +245,9 @@ func ContestOf(s State) *ContestView {
 	return in.contestView()
 }
 
+// IsContested says whether there is an open contest.
+func IsContested(s State) bool { return s.look().contest != nil }
+
 // IsOffered says whether the free scope is reserved for a ticket.
 func IsOffered(s State) bool { return s.look().offer != nil }
 

@@ -14,6 +14,7 @@ type Write struct {
 	Token     string // the lock that it is under, "" without
 	Job       bool   // of a job: it needs no token in any mode, and respects a lock in every one
 	Operation string // the parked update that has its turn
+	Merged    bool   // its own merge has kept the scope busy until now (Ask.Auto): whoever came meanwhile comes after it
 }
 
 // Admission is a write that may go on.
@@ -54,13 +55,19 @@ func (t *turn) admit(w Write) (fence uint64, err error) {
 		return 0, t.locked()
 	case mode == Optimistic:
 		return 0, nil
-	case !t.free():
+	case !t.free() && (!w.Merged || t.held()):
 		return 0, t.locked()
 	case mode == Explicit:
 		return 0, problem.New(problem.LockRequired, "a write of this type needs a lock: acquire it and send its token")
 	default:
 		return 0, nil
 	}
+}
+
+// held says that somebody holds the scope, or is offered it; others may wait all the same.
+func (t *turn) held() bool {
+	in := t.s.look()
+	return in.holder != nil || in.offer != nil
 }
 
 // ReleaseWithWrite is the end of the lock in one step with a write that was admitted under its token: the events after
@@ -138,6 +145,16 @@ func Operations(s State) []Operation {
 		}
 	}
 	return all
+}
+
+// Waiting is how many parked updates wait, and the bytes of them all.
+func Waiting(s State) (count int, bytes uint64) {
+	for i, in := 0, s.look(); i < len(in.queue); i++ {
+		if in.queue[i].operation {
+			count, bytes = count+1, bytes+in.queue[i].bytes
+		}
+	}
+	return count, bytes
 }
 
 // Ended is an operation that waits no more; ok is false if it waits, or is not remembered.

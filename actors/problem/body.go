@@ -1,6 +1,7 @@
 package problem
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"unicode/utf8"
@@ -20,10 +21,7 @@ const (
 func (p *Problem) Body(requestID string) []byte {
 	body := []byte{'{'}
 	add := func(name string, value any) {
-		text, err := json.Marshal(value)
-		if err != nil {
-			text = []byte("null")
-		}
+		text := encode(value)
 		if len(body) > 1 {
 			body = append(body, ',')
 		}
@@ -52,6 +50,17 @@ func (p *Problem) Body(requestID string) []byte {
 		add("requestId", requestID)
 	}
 	return append(body, '}')
+}
+
+// encode is JSON in which contents are shown as they are: <, > and & are not escaped, which would make them longer.
+func encode(value any) []byte {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(value); err != nil {
+		return []byte("null")
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 }
 
 // clipErrors are the first errors, with what they say cut.

@@ -19,12 +19,14 @@ const (
 	Invalid              Code = "invalid"
 	Unauthenticated      Code = "unauthenticated"
 	Forbidden            Code = "forbidden"
+	PolicyNotAllowed     Code = "policy-not-allowed"
 	NotFound             Code = "not-found"
 	Exists               Code = "exists"
 	VersionConflict      Code = "version-conflict"
 	WrongState           Code = "wrong-state"
 	KeyReused            Code = "key-reused"
 	BaseUnavailable      Code = "base-unavailable"
+	MergeFailed          Code = "merge-failed"
 	PreconditionFailed   Code = "precondition-failed"
 	TooLarge             Code = "too-large"
 	SchemaInvalid        Code = "schema-invalid"
@@ -57,12 +59,14 @@ var kinds = map[Code]kind{
 	Invalid:              {400, "The request is not valid"},
 	Unauthenticated:      {401, "The caller is not known"},
 	Forbidden:            {403, "The caller may not do this"},
+	PolicyNotAllowed:     {403, "The type does not allow this conflict policy"},
 	NotFound:             {404, "There is no such thing"},
 	Exists:               {409, "It exists already"},
 	VersionConflict:      {409, "The base version is not the newest"},
 	WrongState:           {409, "Not possible in this state"},
 	KeyReused:            {409, "The idempotency key belongs to another request"},
 	BaseUnavailable:      {409, "The base version is no longer kept"},
+	MergeFailed:          {409, "The merge script gave no result"},
 	PreconditionFailed:   {412, "The precondition does not hold"},
 	TooLarge:             {413, "The request is too large"},
 	SchemaInvalid:        {422, "The content does not fit its schema"},

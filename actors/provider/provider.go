@@ -119,7 +119,11 @@ func held(f entity.Facts, part string) (owner string, due time.Time, taken bool)
 }
 
 // Decide judges a command.
-func (Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) ([]Event, error) {
+func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) (entity.Decision[Event], error) {
+	return entity.Only(b.decide(s, c, f, m))
+}
+
+func (Behavior) decide(s State, c Command, f entity.Facts, m entity.Meta) ([]Event, error) {
 	switch c := c.(type) {
 	case *Issue:
 		return []Event{{Type: TypeIssued, ID: c.ID}}, nil

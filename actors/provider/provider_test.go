@@ -56,7 +56,7 @@ func TestNames(t *testing.T) {
 			if wants := b.Wants(State{}, c.when, c.given); len(wants) != 0 {
 				t.Fatalf("wants %v", wants)
 			}
-			events, err := b.Decide(State{}, c.when, c.given, entity.Meta{Time: noon})
+			events, err := b.decide(State{}, c.when, c.given, entity.Meta{Time: noon})
 			if code := codeOf(err); code != c.code {
 				t.Fatalf("refused with %q, want %q", code, c.code)
 			}
@@ -97,7 +97,7 @@ func roundTrip(t *testing.T, e Event) {
 func TestNumbers(t *testing.T) {
 	b, s := Behavior{}, State{}
 	for want := uint64(1); want <= 3; want++ {
-		events, err := b.Decide(s, &Next{"task"}, entity.Facts{}, entity.Meta{})
+		events, err := b.decide(s, &Next{"task"}, entity.Facts{}, entity.Meta{})
 		if err != nil || events[0].Number != want {
 			t.Fatalf("%v %v, want number %d", events, err, want)
 		}
@@ -110,7 +110,7 @@ func TestNumbers(t *testing.T) {
 			t.Fatalf("state read back as %v, %v", s, err)
 		}
 	}
-	events, _ := b.Decide(s, &Next{"other"}, entity.Facts{}, entity.Meta{})
+	events, _ := b.decide(s, &Next{"other"}, entity.Facts{}, entity.Meta{})
 	if events[0].Number != 1 {
 		t.Fatal("counters are not apart")
 	}

@@ -5,6 +5,7 @@
 package rules
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -13,14 +14,19 @@ import (
 	"concord/actors/rules/rulespb"
 )
 
-// Type is what a collection type sets.
+// Type is what a collection type sets. Who gets one must not write to it: it is shared.
 type Type struct {
 	Lock           lock.Settings
 	RequireVersion bool // a write must say which version it is based on
+	Conflict       Conflict
+	Schemas        Schemas
+	Version        uint64            // of the type's entity; 0: Parse does not know it
+	Hash           [sha256.Size]byte // SHA-256 of the accepted text; zero of None
 }
 
-// None is what holds for a collection without a type, and for one whose type is gone.
-var None = Type{Lock: lock.DefaultSettings}
+// None is what holds for a collection without a type, and for one whose type is gone: every policy may be asked for, and
+// no stale write is merged unasked.
+var None = &Type{Lock: lock.DefaultSettings}
 
 // State is a collection type as it is stored. The zero value is one that never was.
 type State struct {
@@ -54,9 +60,9 @@ func DecodeState(b []byte) (State, error) {
 }
 
 // Decode is what the stored state of a type's entity (entity.Facts.Of) sets: None if there is no such type, never was
-// one, or it was deleted. An error means that the bytes are not ours, or those of a version of Concord that knew more.
-// Its cost is that of Parse.
-func Decode(state []byte) (Type, error) {
+// one, or it was deleted. An error means that the bytes are not ours, or those of a version of Concord that knew more;
+// the type is None then. Its cost is that of Parse: who asks often has a Memo.
+func Decode(state []byte) (*Type, error) {
 	s, err := DecodeState(state)
 	if err != nil || !s.Live() {
 		return None, err
@@ -65,5 +71,6 @@ func Decode(state []byte) (Type, error) {
 	if err != nil {
 		return None, fmt.Errorf("stored collection type, version %d: %w", s.Version, err)
 	}
+	t.Version = s.Version
 	return t, nil
 }

@@ -2,19 +2,33 @@ package rules
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"concord/actors/jsonvalue"
 	"concord/actors/lock"
+	"concord/actors/merge"
 	"concord/actors/problem"
+	"concord/actors/schema"
+)
+
+// Types are compared by what they set: compiled rules as a whole, schemas by being there, the hash of the text not at all.
+var (
+	sameRules = cmp.Options{
+		cmp.Comparer(func(a, b *merge.Rules) bool { return reflect.DeepEqual(a, b) }),
+		cmp.Comparer(func(a, b *schema.Schema) bool { return (a == nil) == (b == nil) }),
+	}
+	hashApart = cmpopts.IgnoreFields(Type{}, "Hash")
 )
 
 func TestEachMemberSetsItsOwn(t *testing.T) {
@@ -50,14 +64,17 @@ func TestEachMemberSetsItsOwn(t *testing.T) {
 		},
 	} {
 		t.Run(text, func(t *testing.T) {
-			want := None
+			want := *None
 			set(&want)
 			got, err := Parse([]byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := cmp.Diff(&want, got, sameRules, hashApart); diff != "" {
 				t.Error(diff)
+			}
+			if got.Hash != sha256.Sum256([]byte(text)) || got.Version != 0 {
+				t.Errorf("version %d, hash %x", got.Version, got.Hash)
 			}
 		})
 	}
@@ -68,9 +85,16 @@ const whole = `{"lock": {"mode": "implicit", "ttl": 60, "minTtl": 5, "maxTtl": 3
 	"offerWindow": 10, "contest": {"deadline": 60, "onTimeout": "keep", "cooldown": 30}, "lockedStatus": 409},
 	"requireVersion": false}`
 
+// contract has what whole has not.
+const contract = `{"conflict": {"allowed": ["merge", "merged", "client"], "default": null,
+	"rules": [{"path": "/documents/*/tags", "strategy": "set"}, {"path": "/metadata/people", "strategy": "keyed", "key": "id"}],
+	"script": {"source": "function merge(base, client, server, ctx) { return server }"}},
+	"schemas": {"metadata": {"type": "object", "properties": {"title": {"type": "string", "minLength": 1}}},
+	"documents": {"type": "object", "required": ["to"], "properties": {"to": {"type": "string"}, "year": {"type": "integer"}}}, "warn": false}}`
+
 func TestTheDefaultsWrittenOutSetNothing(t *testing.T) {
 	got, err := Parse([]byte(whole))
-	if err != nil || got != None {
+	if err != nil || !cmp.Equal(got, None, sameRules, hashApart) {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -88,7 +112,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"{\"lock\":{\"mode\":\"\xff\"}}":                     {"/lock/mode", "invalid UTF-8"},
 		strings.Repeat("[", 70) + strings.Repeat("]", 70):    {strings.Repeat("/0", 64), "nested deeper than 64"},
 
-		`{"locks":{}}`:                         {"/locks", "known are lock, requireVersion"},
+		`{"locks":{}}`:                         {"/locks", "known are lock, requireVersion, conflict, schemas"},
 		`{"Lock":{}}`:                          {"/Lock", `names are exact: "lock" is meant`},
 		`{"lock":{"TTL":9}}`:                   {"/lock/TTL", `"ttl" is meant`},
 		`{"lock":{"operationExpiry":9}}`:       {"/lock/operationExpiry", "known are mode, ttl, minTtl, maxTtl, maxWaiters, waiterTtl, offerWindow, contest, lockedStatus"},
@@ -97,8 +121,6 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		`{"` + long + `":1}`:                   {"", "a name of 1000 bytes"},
 		`{"lock":{"` + long + `":1}}`:          {"/lock", "a name of 1000 bytes"},
 
-		`{"conflict":{}}`:                 {"/conflict", "does not offer"},
-		`{"schemas":null}`:                {"/schemas", "does not offer"},
 		`{"keys":[]}`:                     {"/keys", "does not offer"},
 		`{"indexes":[]}`:                  {"/indexes", "does not offer"},
 		`{"fields":{}}`:                   {"/fields", "does not offer"},
@@ -159,11 +181,11 @@ func TestStoredState(t *testing.T) {
 	saved := State{Text: []byte(`{"requireVersion":true}`), Version: 3}
 	for name, row := range map[string]struct {
 		state []byte
-		want  Type
+		want  *Type
 		wrong bool
 	}{
 		"never was":                     {nil, None, false},
-		"saved":                         {EncodeState(saved), Type{Lock: None.Lock, RequireVersion: true}, false},
+		"saved":                         {EncodeState(saved), &Type{Lock: None.Lock, RequireVersion: true, Version: 3, Hash: sha256.Sum256(saved.Text)}, false},
 		"deleted":                       {EncodeState(State{Version: 4, Deleted: true}), None, false},
 		"no message":                    {[]byte{0xff}, None, true},
 		"of a version that knows more":  {EncodeState(State{Text: []byte(`{"shiny":1}`), Version: 1}), None, true},
@@ -171,7 +193,7 @@ func TestStoredState(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := Decode(row.state)
-			if got != row.want || (err != nil) != row.wrong {
+			if !cmp.Equal(got, row.want, sameRules) || (err != nil) != row.wrong {
 				t.Errorf("%+v, %v", got, err)
 			}
 		})
@@ -212,22 +234,50 @@ type plain struct {
 		} `json:"contest"`
 	} `json:"lock"`
 	RequireVersion bool `json:"requireVersion"`
+	Conflict       struct {
+		Allowed []Policy    `json:"allowed,omitzero"`
+		Default *Policy     `json:"default"`
+		Rules   []plainRule `json:"rules,omitzero"`
+		Script  *struct {
+			Source string `json:"source"`
+		} `json:"script,omitzero"`
+	} `json:"conflict"`
+	Schemas struct {
+		Metadata  json.RawMessage `json:"metadata,omitzero"`
+		Documents json.RawMessage `json:"documents,omitzero"`
+		Warn      bool            `json:"warn"`
+	} `json:"schemas"`
 }
 
-func plainOf(t Type) (p plain) {
+type plainRule struct {
+	Path     string  `json:"path"`
+	Strategy string  `json:"strategy"`
+	Key      *string `json:"key,omitzero"`
+}
+
+func plainOf(t *Type) (p plain) {
 	l := &p.Lock
 	l.Mode, l.TTL, l.MinTTL, l.MaxTTL = string(t.Lock.Mode), t.Lock.TTL.Seconds(), t.Lock.MinTTL.Seconds(), t.Lock.MaxTTL.Seconds()
 	l.MaxWaiters, l.WaiterTTL, l.OfferWindow = float64(t.Lock.MaxWaiters), t.Lock.WaiterTTL.Seconds(), t.Lock.OfferWindow.Seconds()
 	l.LockedStatus, l.Contest.Deadline = float64(t.Lock.LockedStatus), t.Lock.ContestDeadline.Seconds()
 	l.Contest.OnTimeout, l.Contest.Cooldown = string(t.Lock.OnTimeout), t.Lock.Cooldown.Seconds()
-	p.RequireVersion = t.RequireVersion
+	p.RequireVersion, p.Conflict.Allowed, p.Schemas.Warn = t.RequireVersion, t.Conflict.Allowed, t.Schemas.Warn
+	if t.Conflict.Default != "" {
+		p.Conflict.Default = &t.Conflict.Default
+	}
+	if t.Conflict.Script != "" {
+		p.Conflict.Script = &struct {
+			Source string `json:"source"`
+		}{t.Conflict.Script}
+	}
 	return p
 }
 
 // FuzzParse: whatever comes is read or refused with one place named. What is read is within bounds, the standard library
 // reads the same in it, and writing it out gives it back.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{whole, `{}`, `{"lock":{"ttl":7.0000014,"mode":"explicit"},"requireVersion":true}`,
+	for _, seed := range []string{whole, contract, `{}`,
+		`{"conflict":{"allowed":[],"rules":[]},"schemas":{"metadata":{"$ref":"#"}}}`, `{"conflict":{"default":"merged"},"schemas":{"documents":false}}`, `{"lock":{"ttl":7.0000014,"mode":"explicit"},"requireVersion":true}`,
 		`{"lock":{"contest":{"deadline":1e1,"onTimeout":"release","cooldown":0.5},"maxWaiters":0,"lockedStatus":423}}`,
 		`{"lock":{"minTtl":61}}`, `{"schemas":{}}`, `{"lock":{"TTL":1}}`, `{"lock":{"ttl":1,"ttl":2}}`, `[1]`} {
 		f.Add([]byte(seed))
@@ -252,6 +302,13 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q: the standard library says %v", text, err)
 		}
 		have := plainOf(got)
+		// What was compiled cannot be written out: that it is there, and later that its text makes the same, is all.
+		if len(want.Conflict.Rules) > 0 != (got.Conflict.Rules != nil) || want.Schemas.Metadata != nil != (got.Schemas.Metadata != nil) ||
+			want.Schemas.Documents != nil != (got.Schemas.Documents != nil) {
+			t.Fatalf("%q: rules and schemas are %+v, %+v", text, got.Conflict, got.Schemas)
+		}
+		have.Conflict.Rules = want.Conflict.Rules
+		have.Schemas.Metadata, have.Schemas.Documents = want.Schemas.Metadata, want.Schemas.Documents
 		near := cmp.Comparer(func(a, b float64) bool { return a-b < 1e-6 && b-a < 1e-6 })
 		if diff := cmp.Diff(want, have, near); diff != "" {
 			t.Fatalf("%q: %s", text, diff)
@@ -260,7 +317,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back, err := Parse(again); err != nil || back != got {
+		if back, err := Parse(again); err != nil || !cmp.Equal(back, got, sameRules, hashApart) {
 			t.Fatalf("%q is %+v, written as %s it is %+v, %v", text, got, again, back, err)
 		}
 	})

@@ -119,7 +119,11 @@ func info(c entity.Content) []byte {
 }
 
 // Decide judges a command.
-func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) ([]Event, error) {
+func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) (entity.Decision[Event], error) {
+	return entity.Only(b.decide(s, c, f, m))
+}
+
+func (b Behavior) decide(s State, c Command, f entity.Facts, m entity.Meta) ([]Event, error) {
 	if _, expire := c.(*Expire); !expire && s.Owner != "" && (s.Owner != m.Principal || s.Expired) {
 		return nil, missing() // another's upload is none
 	}

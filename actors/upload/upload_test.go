@@ -71,7 +71,7 @@ func TestUploads(t *testing.T) {
 
 func (st step) run(t *testing.T, i int, b Behavior, s State, parts map[string]entity.Fact) State {
 	t.Helper()
-	events, err := b.Decide(s, st.c, entity.FactsOf(parts, parts), entity.Meta{Principal: st.by, Time: noon})
+	events, err := b.decide(s, st.c, entity.FactsOf(parts, parts), entity.Meta{Principal: st.by, Time: noon})
 	code := problem.Code("")
 	if err != nil {
 		code = problem.Of(err).Code

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"concord/cmd/concord/internal/show"
 	"concord/transport/client"
@@ -34,6 +35,10 @@ type answers struct {
 	id    string
 	flags *lockFlags
 	typed chan string // lines of standard input
+
+	mu    sync.Mutex
+	shown string // the contest that was shown last: what is typed answers it, and no other
+	over  bool   // it is over
 }
 
 func (a *app) newAnswers(id string, f *lockFlags) (*answers, error) {
@@ -47,7 +52,11 @@ func (a *app) newAnswers(id string, f *lockFlags) (*answers, error) {
 }
 
 // onContest shows the contest, and answers it unless the user is to.
-func (p *answers) onContest(_ context.Context, c client.Contest) client.Decision {
+func (p *answers) onContest(ctx context.Context, c client.Contest) client.Decision {
+	p.mu.Lock()
+	p.shown, p.over = c.ID, false
+	p.mu.Unlock()
+	context.AfterFunc(ctx, func() { p.ended(c.ID) })
 	p.show(c)
 	switch p.flags.answer {
 	case answerKeep:
@@ -57,6 +66,20 @@ func (p *answers) onContest(_ context.Context, c client.Contest) client.Decision
 	default:
 		return client.Undecided // what is typed answers it
 	}
+}
+
+// ended notes that a contest is over.
+func (p *answers) ended(contest string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.over = p.over || p.shown == contest
+}
+
+// asked is the contest that was shown last, and whether it is open.
+func (p *answers) asked() (contest string, open bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.shown, p.shown != "" && !p.over
 }
 
 // show tells of a contest.
@@ -133,14 +156,18 @@ func (p *answers) read() {
 func (p *answers) obey(ctx context.Context, l *client.Lock, line string) (ended bool, err error) {
 	verb, rest, _ := strings.Cut(line, " ")
 	rest = strings.TrimSpace(rest)
+	contest, open := p.asked()
 	switch verb {
 	case "":
 		return false, nil
 	case "r", "release":
-		err = l.GiveUp(ctx)
+		if !open {
+			contest = "" // nobody asks, and it is released all the same
+		}
+		err = l.GiveUp(ctx, contest)
 		ended = err == nil
 	case "k", "keep":
-		err = l.Deny(ctx, rest)
+		err = l.Deny(ctx, contest, rest)
 	case "s", "save":
 		ended, err = p.save(ctx, l, strings.Fields(rest))
 	default:
@@ -177,5 +204,5 @@ func (p *answers) save(ctx context.Context, l *client.Lock, given []string) (end
 	if err != nil {
 		return false, err
 	}
-	return true, p.app.wrote(result, &writeFlags{})
+	return true, p.app.wrote(ctx, nil, result, &writeFlags{}) // it had no base: nothing has to be asked
 }

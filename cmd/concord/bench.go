@@ -76,7 +76,7 @@ postgres means both of its kinds.`,
 		all = append(all, w.name)
 	}
 	cmd.AddCommand(a.benchOf("all", "All of these, and locks", all, &in),
-		a.benchLocks(), a.benchGrowth(), a.benchMemory(), a.benchActivation(), a.benchStart())
+		a.benchLocks(), a.benchMerge(), a.benchGrowth(), a.benchMemory(), a.benchActivation(), a.benchStart())
 	return cmd
 }
 
@@ -241,6 +241,27 @@ func (a *app) benchLocks() *cobra.Command {
 	f.IntVar(&l.Rounds, "rounds", benchRounds, "turns")
 	f.IntVar(&l.Passes, "passes", benchPasses, "hand-overs, and contests, one after the other")
 	f.Float64Var(&l.Contests, "contests", benchContests, "contests of one collection that are attempted a second while another is updated")
+	return cmd
+}
+
+// benchLarge is how many large documents are merged.
+const benchLarge = 200
+
+func (a *app) benchMerge() *cobra.Command {
+	var m suite.Merges
+	cmd := a.suiteOf("merge", "What do stale writes cost: many at the same documents, large documents, merge scripts; and do endless scripts slow others down?",
+		"  concord bench merge --clients 16 --collections 1000 --duration 2s --rounds 1 --passes 20",
+		func(ctx context.Context, dir string, progress func(string)) (suite.Report, error) {
+			m.Dir, m.Progress = dir, progress
+			return m.Run(ctx)
+		})
+	f := cmd.Flags()
+	f.IntVar(&m.Clients, "clients", benchClients, "connections, each with one request at a time")
+	f.IntVar(&m.Collections, "collections", benchCollections, "collections of the uniform updates")
+	f.DurationVar(&m.Duration, "duration", benchDuration, "of one turn")
+	f.IntVar(&m.Rounds, "rounds", benchRounds, "turns")
+	f.IntVar(&m.Passes, "passes", benchLarge, "merges of large documents")
+	f.StringSliceVar(&m.Parts, "parts", suite.MergeParts, "what to measure, with commas between")
 	return cmd
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"strconv"
 
@@ -27,6 +28,7 @@ func (a *app) patch() *cobra.Command {
                patch-document, remove-document, put-metadata, merge-metadata, patch-metadata`,
 		Example: `  echo '{"documents": {"intro": {"title": "Hello"}}}' | concord patch demo --merge-patch -
   echo '[{"op": "remove", "path": "/documents/intro/note"}]' | concord patch demo --json-patch - --if-match v7
+  echo '{"metadata": {"year": 1958}}' | concord patch demo --merge-patch - --base 7 --policy merge --dry-run
   echo '[{"op": "remove-document", "id": "intro"}]' | concord patch demo --changes - --reason "no longer true"`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runPatch(cmd, args[0], in, &w) },
@@ -38,53 +40,70 @@ func (a *app) patch() *cobra.Command {
 	cmd.MarkFlagsOneRequired("merge-patch", "json-patch", "changes")
 	cmd.MarkFlagsMutuallyExclusive("merge-patch", "json-patch", "changes")
 	w.add(cmd)
+	w.addConflict(cmd)
 	return cmd
 }
 
 func (a *app) runPatch(cmd *cobra.Command, id string, in patchInput, w *writeFlags) error {
-	if in.changes == "" && (w.base != 0 || w.reason != "") {
-		return usagef("--base and --reason need --changes: the standard patches have no place for them; use --if-match")
-	}
 	text, err := a.readJSON(in.jsonPatch + in.mergePatch + in.changes)
 	if err != nil {
 		return err
 	}
-	options, err := w.options()
-	if err != nil {
-		return err
+	ctx := cmd.Context()
+	p := &proposal{id: id}
+	p.send = func(c *client.Client, options []client.CallOption) (*client.Result, error) {
+		return c.CollectionPatch(ctx, id, p.changes, options...)
 	}
-	c, err := a.connect()
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	var result *client.Result
-	switch ctx := cmd.Context(); {
+	ours := w.base != 0 || w.reason != "" || w.conflict.settles() // what our own form of a patch alone has a place for
+	switch {
+	case in.changes != "":
+		err = p.readChanges(cmd, text, w)
+	case ours && in.jsonPatch != "":
+		p.changes, err = jsonPatchChanges(text)
+	case ours:
+		p.changes, err = mergePatchChanges(text)
 	case in.jsonPatch != "":
-		result, err = c.CollectionJSONPatch(ctx, id, text, options...)
-	case in.mergePatch != "":
-		result, err = c.CollectionMergePatch(ctx, id, text, options...)
+		p.send = func(c *client.Client, options []client.CallOption) (*client.Result, error) {
+			return c.CollectionJSONPatch(ctx, id, text, options...)
+		}
 	default:
-		result, err = patchChanges(cmd, c, id, text, options)
+		p.send = func(c *client.Client, options []client.CallOption) (*client.Result, error) {
+			return c.CollectionMergePatch(ctx, id, text, options...)
+		}
 	}
 	if err != nil {
 		return err
 	}
-	return a.wrote(result, w)
+	return a.propose(ctx, p, w)
 }
 
-// patchChanges sends changes as they stand in the file: an array, or the whole body of the request.
-func patchChanges(cmd *cobra.Command, c *client.Client, id string, text json.RawMessage, options []client.CallOption) (*client.Result, error) {
-	var body any = text
-	if bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
-		body, options = nil, append(options, client.Set("changes", text))
+// readChanges reads changes, which are sent as they stand in the file: an array, or the whole body of the request.
+func (p *proposal) readChanges(cmd *cobra.Command, text json.RawMessage, w *writeFlags) error {
+	array := bytes.HasPrefix(bytes.TrimSpace(text), []byte("["))
+	w.opaque = true
+	p.send = func(c *client.Client, options []client.CallOption) (*client.Result, error) {
+		var body any = text
+		if array {
+			body, options = nil, append(options, client.Set("changes", text))
+		}
+		answer, err := c.Do(cmd.Context(), "collection.patch", p.id, body, options...)
+		if err != nil {
+			return nil, err
+		}
+		var result client.Result
+		return &result, json.Unmarshal(answer, &result)
 	}
-	answer, err := c.Do(cmd.Context(), "collection.patch", id, body, options...)
-	if err != nil {
-		return nil, err
+	if len(w.conflict.resolve) == 0 {
+		return nil
 	}
-	var result client.Result
-	return &result, json.Unmarshal(answer, &result)
+	if !array {
+		return usagef("--resolve wants --changes to be an array: say the rest with --base and --reason")
+	}
+	if err := json.Unmarshal(text, &p.changes); err != nil {
+		return usagef("--changes: %w", err)
+	}
+	w.opaque = false
+	return nil
 }
 
 func (a *app) remove() *cobra.Command {
@@ -95,23 +114,29 @@ func (a *app) remove() *cobra.Command {
 		Aliases: []string{"rm"},
 		Short:   "Delete a collection, or documents of one; the history stays readable",
 		Example: `  concord delete demo --document intro --document notes
+  concord delete demo --document intro --base 7 --resolve theirs   # unless somebody has changed it
   concord delete demo --if-match v7 --reason "moved to the archive"`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.writing(&w, func(c *client.Client, options []client.CallOption) (*client.Result, error) {
+			p := &proposal{id: args[0]}
+			p.send = func(c *client.Client, options []client.CallOption) (*client.Result, error) {
 				if len(documents) == 0 {
 					return c.CollectionDelete(cmd.Context(), args[0], options...)
 				}
-				changes := make([]client.Change, len(documents))
-				for i, id := range documents {
-					changes[i] = client.RemoveDocument(id)
-				}
-				return c.CollectionPatch(cmd.Context(), args[0], changes, options...)
-			})
+				return c.CollectionPatch(cmd.Context(), args[0], p.changes, options...)
+			}
+			for _, id := range documents {
+				p.changes = append(p.changes, client.RemoveDocument(id))
+			}
+			if len(documents) == 0 && w.conflict.settles() {
+				return usagef("--policy, --fields and --resolve are for documents: a whole collection is deleted as it was read, or not")
+			}
+			return a.propose(cmd.Context(), p, &w)
 		},
 	}
 	cmd.Flags().StringArrayVar(&documents, "document", nil, "delete this document instead of the collection; may be repeated")
 	w.add(cmd)
+	w.addConflict(cmd)
 	return cmd
 }
 
@@ -128,7 +153,7 @@ func (a *app) revert() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			return a.writing(&w, func(c *client.Client, options []client.CallOption) (*client.Result, error) {
+			return a.writing(cmd.Context(), &w, func(c *client.Client, options []client.CallOption) (*client.Result, error) {
 				return c.CollectionRevert(cmd.Context(), args[0], to, options...)
 			})
 		},
@@ -138,7 +163,7 @@ func (a *app) revert() *cobra.Command {
 }
 
 // writing does a write with what its flags say, and tells what became of it.
-func (a *app) writing(w *writeFlags, do func(*client.Client, []client.CallOption) (*client.Result, error)) error {
+func (a *app) writing(ctx context.Context, w *writeFlags, do func(*client.Client, []client.CallOption) (*client.Result, error)) error {
 	options, err := w.options()
 	if err != nil {
 		return err
@@ -152,7 +177,7 @@ func (a *app) writing(w *writeFlags, do func(*client.Client, []client.CallOption
 	if err != nil {
 		return err
 	}
-	return a.wrote(result, w)
+	return a.wrote(ctx, c, result, w)
 }
 
 // tag is a version as people write it.

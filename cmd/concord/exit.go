@@ -36,7 +36,7 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // told says that the user knows already what went wrong.
 func told(err error) bool {
 	_, ended := errors.AsType[endedError](err)
-	return ended || errors.Is(err, errPartial)
+	return ended || errors.Is(err, errPartial) || errors.Is(err, errWouldRefuse)
 }
 
 // errPartial says that some of many failed; what failed has been told.
@@ -48,6 +48,7 @@ func exitCode(err error) int {
 	_, usage := errors.AsType[usageError](err)
 	process, ended := errors.AsType[endedError](err)
 	_, contested := errors.AsType[*client.ContestError](err)
+	_, unsettled := errors.AsType[*unsettledError](err)
 	switch {
 	case err == nil:
 		return exitOK
@@ -61,7 +62,7 @@ func exitCode(err error) int {
 		return exitLocked
 	case refused:
 		return codeOf(p)
-	case errors.Is(err, client.ErrCancelled), errors.Is(err, client.ErrExpired):
+	case unsettled, errors.Is(err, errWouldRefuse), errors.Is(err, client.ErrCancelled), errors.Is(err, client.ErrExpired):
 		return exitConflict
 	case errors.Is(err, client.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return exitUnavailable
@@ -100,6 +101,10 @@ func (a *app) report(err error) {
 		_ = show.Encode(a.errs, show.JSONL, p.Raw)
 		return
 	}
+	if open, ok := errors.AsType[*unsettledError](err); ok {
+		a.reportUnsettled(open)
+		return
+	}
 	paint := func(s show.Style, text string) string { return show.Paint(show.Colour(a.errs, a.env), s, text) }
 	if !refused {
 		a.sayf("%s %s", paint(show.Red, "concord:"), show.CleanLines(err.Error()))
@@ -123,8 +128,7 @@ func (a *app) hint(err error) {
 		a.sayf("  the change may have been made: look before you repeat it")
 	case errors.Is(err, client.ErrUnavailable):
 		a.sayf("  is a server running? `concord serve` starts one; --server or CONCORD_SERVER says where it is")
-	case client.IsCode(err, problem.VersionConflict):
-		a.sayf("  read it again (concord get), and repeat the change on that version")
+	case a.conflictHint(err):
 	case client.IsCode(err, problem.Locked):
 		a.sayf("  wait in line (concord lock --wait), ask for it (concord contest), or leave the change here (--on-locked queue)")
 	case client.IsCode(err, problem.Unauthenticated):

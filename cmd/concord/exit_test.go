@@ -39,6 +39,8 @@ func TestExitCodes(t *testing.T) {
 		"the lock was given up":         {fmt.Errorf("run: %w", client.ErrReleased), 5},
 		"the update was called off":     {fmt.Errorf("o1: %w", client.ErrCancelled), 4},
 		"the update waited too long":    {fmt.Errorf("o1: %w", client.ErrExpired), 4},
+		"conflicts are left open":       {fmt.Errorf("put: %w", &unsettledError{settling: &settling{}}), 4},
+		"a trial that would be refused": {errWouldRefuse, 4},
 		"no contest":                    {refused("no-contest", 404), 3},
 	} {
 		if got := exitCode(row.err); got != row.want {

@@ -43,8 +43,28 @@ func versionCells(v client.HistoryItem) []show.Cell {
 	if v.RevertedTo != 0 {
 		reason = strings.TrimSuffix("revert to "+tag(v.RevertedTo)+": "+reason, ": ")
 	}
+	if v.Merge != nil {
+		reason = strings.TrimSuffix(mergedHow(v.Merge)+": "+reason, ": ")
+	}
 	return []show.Cell{{Text: tag(v.Version), Style: show.Yellow}, {Text: stamp(v.Time)}, {Text: v.Principal},
 		{Text: changed(v)}, {Text: reason, Style: show.Dim}}
+}
+
+// mergedHow says in a few words how a version came out that was built on an older one.
+func mergedHow(m *client.HistoryMerge) string {
+	how := "merged with"
+	if m.Resolution == "client" {
+		how = "over"
+	}
+	text := fmt.Sprintf("built on %s, %s %s (%s)", tag(m.BaseVersion), how, tag(m.OverVersion), m.Policy)
+	if len(m.Decided) == 0 {
+		return text
+	}
+	text += " decided " + strings.Join(m.Decided[:min(len(m.Decided), namedMax)], ", ")
+	if more := max(m.Total, len(m.Decided)) - namedMax; more > 0 {
+		text += fmt.Sprintf(" and %s more", show.Thousands(int64(more)))
+	}
+	return text
 }
 
 // namedMax is how many documents a line of the history names.

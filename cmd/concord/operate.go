@@ -269,7 +269,7 @@ func exitCodesTopic() *cobra.Command {
 1  an error
 2  the command, or what it was given, is wrong
 3  there is no such thing
-4  a conflict: somebody else came first, or the state does not allow it
+4  a conflict: somebody else came first and nothing settles it, or the state does not allow it
 5  locked by another, the holder keeps the lock, or the lock is lost
 6  some rows of many failed
 7  denied: not known, or not allowed

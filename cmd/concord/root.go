@@ -62,7 +62,7 @@ const (
 // run is the program with its arguments; it returns the exit code.
 func run(ctx context.Context, a *app, args []string) int {
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(joinResolve(args))
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK
@@ -124,7 +124,7 @@ One program is the server and everything that talks to it.`,
 			root.AddCommand(c)
 		}
 	}
-	root.AddCommand(a.benchEcho(), a.versionCommand(), exitCodesTopic(), environmentTopic())
+	root.AddCommand(a.benchEcho(), a.mergeWorker(), a.versionCommand(), exitCodesTopic(), environmentTopic(), conflictsTopic())
 	return root
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"concord/actors/host"
+	"concord/actors/script/quickjs"
 	"concord/cmd/concord/internal/child"
 	"concord/cmd/concord/internal/show"
 	"concord/internal/config"
@@ -157,6 +158,9 @@ func nodeOptions(c *config.Config, log zerolog.Logger) (node.Options, error) {
 	}
 	if c.InMemory() {
 		o.Store.ReserveBytes = 0 // there is no disk to keep free
+	}
+	if c.Merge.Scripts {
+		o.Scripts = &quickjs.Options{Bounds: c.Merge.Bounds}
 	}
 	if c.TestClock {
 		o.Clock = host.NewTestClock(time.Time{})

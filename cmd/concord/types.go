@@ -11,18 +11,21 @@ import (
 func (a *app) types() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "type",
-		Short: "Set rules for many collections at once: how they are locked, what a write must say",
+		Short: "Set rules for many collections at once: locks, conflicts, schemas, what a write must say",
 		Long: `Set rules for many collections at once. A collection names its type when it is made (put --type); what the type says
 holds from the next write on. What a type leaves out, and a collection without a type, is as the defaults say:
 
   {"lock": {"mode": "implicit", "ttl": 60, "minTtl": 5, "maxTtl": 3600, "maxWaiters": 64, "waiterTtl": 30, "offerWindow": 10,
             "contest": {"deadline": 60, "onTimeout": "keep", "cooldown": 30}, "lockedStatus": 409},
-   "requireVersion": false}
+   "requireVersion": false,
+   "conflict": {"allowed": [all policies], "default": null, "rules": [], "script": null},
+   "schemas": {"metadata": true, "documents": true, "warn": false}}
 
-Times are in seconds. To change or delete a type takes the right "admin" of the provider.`,
+Times are in seconds. A rule is {"path": "/documents/*/plays", "strategy": "counter"}: see concord help conflicts. Schemas are
+JSON Schema 2020-12; "concord type try" shows what rules make of three sides. To change or delete a type takes the right "admin" of the provider.`,
 		Args: group, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.typePut(), a.typeGet(), a.typeList(), a.typeDelete())
+	cmd.AddCommand(a.typePut(), a.typeGet(), a.typeList(), a.typeDelete(), a.typeTry())
 	return cmd
 }
 
@@ -32,14 +35,15 @@ func (a *app) typePut() *cobra.Command {
 		Use:   "put ID FILE",
 		Short: "Create a collection type, or replace all of it; - is standard input",
 		Example: `  echo '{"lock": {"mode": "explicit"}}' | concord type put dossier -
-  concord type put dossier dossier.json --if-match v1`,
+  concord type put dossier dossier.json --if-match v1
+  echo '{"conflict": {"rules": [{"path": "/documents/*/tags", "strategy": "set"}]}}' | concord type put dossier -`,
 		Args: arguments(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			value, err := a.readJSON(args[1])
 			if err != nil {
 				return err
 			}
-			return a.writing(&w, func(c *client.Client, options []client.CallOption) (*client.Result, error) {
+			return a.writing(cmd.Context(), &w, func(c *client.Client, options []client.CallOption) (*client.Result, error) {
 				result, err := c.TypePut(cmd.Context(), args[0], value, options...)
 				return resultOf(result), err
 			})
@@ -130,7 +134,7 @@ func (a *app) typeDelete() *cobra.Command {
 		Example: `  concord type delete dossier --if-match v2 --reason "nobody uses it"`,
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.writing(&w, func(c *client.Client, options []client.CallOption) (*client.Result, error) {
+			return a.writing(cmd.Context(), &w, func(c *client.Client, options []client.CallOption) (*client.Result, error) {
 				result, err := c.TypeDelete(cmd.Context(), args[0], options...)
 				return resultOf(result), err
 			})

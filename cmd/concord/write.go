@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"concord/actors/problem"
 	"concord/cmd/concord/internal/show"
@@ -31,10 +32,18 @@ type writeFlags struct {
 	lockToken  string
 	release    bool
 	onLocked   string
+	conflict   conflictFlags
+	opaque     bool // the body has what is not looked into: it may name bases, too
 }
 
 func (w *writeFlags) add(cmd *cobra.Command) {
-	cmd.Flags().Uint64Var(&w.base, "base", 0, "version that the change is based on: refused if what it touches has changed since")
+	cmd.Flags().Uint64Var(&w.base, flagBase, 0, "version that the change is based on: refused if what it touches has changed since; also --"+flagBaseVersion)
+	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == flagBaseVersion {
+			name = flagBase
+		}
+		return pflag.NormalizedName(name)
+	})
 	w.addReason(cmd)
 	w.addConditions(cmd)
 	w.addLock(cmd)
@@ -118,7 +127,8 @@ func (w *writeFlags) options() ([]client.CallOption, error) {
 	if w.key != "" {
 		options = append(options, client.IdempotencyKey(w.key))
 	}
-	return options, nil
+	more, err := w.conflictOptions()
+	return append(options, more...), err
 }
 
 // parseVersion reads a version as people and entity tags write it: 7, v7, "v7".
@@ -138,7 +148,7 @@ type parked struct {
 }
 
 // wrote tells what became of a write.
-func (a *app) wrote(r *client.Result, w *writeFlags) error {
+func (a *app) wrote(ctx context.Context, c *client.Client, r *client.Result, w *writeFlags) error {
 	switch {
 	case a.format != show.Table && r.Operation != "":
 		return show.Encode(a.out, a.format, parked{r.Provider, r.ID, r.Operation})
@@ -148,15 +158,11 @@ func (a *app) wrote(r *client.Result, w *writeFlags) error {
 		_, err := fmt.Fprintf(a.out, "%s  %s  waits for its turn: concord operation get %s %s\n", r.ID, r.Operation, r.ID, r.Operation)
 		return err
 	}
-	what := "unchanged"
-	switch {
-	case r.Changed && w.dryRun:
-		what = "would be written"
-	case r.Changed:
-		what = "written"
+	what := show.Clean(outcome(r, w, a.whoMade(ctx, c, r)))
+	if _, err := fmt.Fprintf(a.out, "%s  %s  %s\n", r.ID, tag(r.Version), what); err != nil {
+		return err
 	}
-	_, err := fmt.Fprintf(a.out, "%s  v%d  %s\n", r.ID, r.Version, what)
-	return err
+	return a.aftermath(r, w.dryRun)
 }
 
 // putInput is what a put is given.
@@ -179,6 +185,8 @@ names and leaves the others alone. What is the same already makes no new version
 		Example: `  concord put demo --metadata about.json --document intro=intro.json
   echo '{"text": "hello"}' | concord put demo --document hello=-
   concord put demo --documents all.json --base 7 --reason "second edition"
+  concord put demo --document intro=intro.json --base 7 --policy merge
+  concord put demo --document intro=intro.json --base 7 --resolve         # settle conflicts in your editor
   concord put demo --create-only`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runPut(cmd.Context(), args[0], &in, &w) },
@@ -191,6 +199,7 @@ names and leaves the others alone. What is the same already makes no new version
 	f.StringVar(&in.kind, "type", "", "collection type of a new collection")
 	f.BoolVar(&w.createOnly, "create-only", false, "refuse if there is such a collection")
 	w.add(cmd)
+	w.addConflict(cmd)
 	return cmd
 }
 
@@ -199,25 +208,14 @@ func (a *app) runPut(ctx context.Context, id string, in *putInput, w *writeFlags
 	if err != nil {
 		return err
 	}
-	options, err := w.options()
-	if err != nil {
-		return err
+	p := &proposal{id: id, replace: in.documents != "", changes: changesOf(request)}
+	p.send = func(c *client.Client, options []client.CallOption) (*client.Result, error) {
+		if in.documents == "" && len(in.document) > 0 && !w.createOnly {
+			return write(ctx, c, id, request, options, w)
+		}
+		return c.CollectionPut(ctx, id, request, options...)
 	}
-	c, err := a.connect()
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	var result *client.Result
-	if in.documents == "" && len(in.document) > 0 && !w.createOnly {
-		result, err = write(ctx, c, id, request, options, w)
-	} else {
-		result, err = c.CollectionPut(ctx, id, request, options...)
-	}
-	if err != nil {
-		return err
-	}
-	return a.wrote(result, w)
+	return a.propose(ctx, p, w)
 }
 
 func (a *app) readPut(in *putInput) (client.PutRequest, error) {

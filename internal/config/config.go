@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"concord/actors/host"
+	"concord/actors/script/quickjs"
 	"concord/persistence/pebblestore"
 	"concord/transport"
 	"concord/transport/operations"
@@ -34,6 +35,7 @@ type Config struct {
 	Host        host.Bounds
 	Idempotency Idempotency
 	Events      Events
+	Merge       Merge
 	Subject     Subject
 	Backup      Backup
 	TestClock   bool
@@ -90,6 +92,12 @@ type Events struct {
 	Stream   string
 	MaxAge   time.Duration
 	MaxBytes int64
+}
+
+// Merge is how operators' merge code runs.
+type Merge struct {
+	Scripts bool // off: an update that needs a script is refused
+	quickjs.Bounds
 }
 
 // Subject is how our subjects begin.

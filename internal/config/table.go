@@ -6,6 +6,7 @@ import (
 	"concord/actors/collection"
 	"concord/actors/collectiontype"
 	"concord/actors/host"
+	"concord/actors/script/quickjs"
 	"concord/actors/upload"
 	"concord/persistence/pebblestore"
 	"concord/transport"
@@ -35,13 +36,14 @@ const (
 const (
 	partitionsMax = 1 << 14 // what the store takes
 	requestsMax   = 1 << 16 // what an endpoint's subscription holds before NATS drops
+	workersMax    = 64      // each is a process
 	requestMax    = 4 * mib // well below the 8 MiB of the embedded server, so that it is we who refuse
 )
 
 // table is the one list of settings, bound to the fields of c: key, flag (none: only --set), value with default and
 // bounds, and what it is.
 func table(c *Config) []Setting {
-	limits := &c.Operations
+	limits, scripts := &c.Operations, &c.Merge.Bounds
 	col, up, colDefault, upDefault := &limits.Actors.Collection, &limits.Actors.Upload, collection.DefaultLimits, upload.DefaultLimits
 	kind, kindDefault := &limits.Actors.Type, collectiontype.DefaultLimits
 	return []Setting{
@@ -68,6 +70,7 @@ func table(c *Config) []Setting {
 		{"limits.version.documents", "", count(&col.VersionMaxParts, colDefault.VersionMaxParts, 100_000), "documents that one version changes"},
 		{"limits.version.bytes", "", size(&col.VersionMaxBytes, colDefault.VersionMaxBytes, 64*kib, 64*mib), "contents that one version writes"},
 		{"limits.patch.operations", "", count(&col.PatchMaxOperation, colDefault.PatchMaxOperation, 100_000), "operations of one JSON Patch"},
+		{"limits.conflicts", "", size(&col.ConflictsMaxBytes, colDefault.ConflictsMaxBytes, 4*kib, 2*mib), "what one answer tells of conflicts; of contents two fifths of it"},
 		{"limits.upload", "", size(&up.UploadMaxBytes, upDefault.UploadMaxBytes, mib, 4*gib), "one upload"},
 		{"limits.upload.chunk", "", size(&up.ChunkMaxBytes, upDefault.ChunkMaxBytes, 64*kib, requestMax), "one chunk of an upload"},
 		{"limits.upload.chunks", "", count(&up.ChunksMax, upDefault.ChunksMax, 10_000), "how many chunks an upload has"},
@@ -88,11 +91,17 @@ func table(c *Config) []Setting {
 		{"events.maxAge", "", duration(&c.Events.MaxAge, eventsMaxAge, time.Minute, 3650*day), "age at which events leave the stream"},
 		{"events.maxBytes", "", size(&c.Events.MaxBytes, eventsMaxBytes, 16*mib, tib), "the stream of events; beyond it the oldest leave"},
 
+		{"merge.scripts", "", toggle(&c.Merge.Scripts), "runs the merge code of collection types, in processes of its own"},
+		{"merge.workers", "", count(&scripts.Workers, quickjs.DefaultBounds.Workers, workersMax), "processes that run merge code"},
+		{"merge.timeout", "", duration(&scripts.Timeout, quickjs.DefaultBounds.Timeout, 10*time.Millisecond, 10*time.Second), "processor time of merge code for one update; at twice that its process ends"},
+		{"merge.memory", "", size(&scripts.MemoryMaxBytes, quickjs.DefaultBounds.MemoryMaxBytes, 8*mib, gib), "memory of merge code"},
+		{"merge.queue", "", count(&scripts.QueueMax, quickjs.DefaultBounds.QueueMax, 4096), "updates that wait for a process that runs merge code"},
+
 		{"subject.prefix", "", text(&c.Subject.Prefix, "concord.v1", subjectPrefix), "how all subjects of the service begin"},
 		{"backup.dir", "backup-dir", text(&c.Backup.Dir, "", path), "directory that backups are written below; none: backup in the data directory"},
-		{"test.clock", "test-clock", toggle(&c.TestClock, false), "time stands still until a test moves it; on loopback only"},
-		{"debug", "debug", toggle(&c.Debug, false), "offers profiles and debugging operations to callers on loopback"},
-		{"respawn", "respawn", toggle(&c.Respawn, false), "starts the server again after a crash; not needed under systemd"},
+		{"test.clock", "test-clock", toggle(&c.TestClock), "time stands still until a test moves it; on loopback only"},
+		{"debug", "debug", toggle(&c.Debug), "offers profiles and debugging operations to callers on loopback"},
+		{"respawn", "respawn", toggle(&c.Respawn), "starts the server again after a crash; not needed under systemd"},
 		{"ready.file", "ready-file", text(&c.ReadyFile, "", path), "file that gets the addresses once the server is ready"},
 	}
 }

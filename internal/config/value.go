@@ -99,13 +99,10 @@ func (v bounded[T]) span() string {
 }
 func (bounded[T]) mask(text string) string { return text }
 
-// toggled is a field that is on or off.
-type toggled struct {
-	field *bool
-	def   bool
-}
+// toggled is a field that is on or off: off, unless somebody turns it on.
+type toggled struct{ field *bool }
 
-func toggle(field *bool, def bool) value { return toggled{field, def} }
+func toggle(field *bool) value { return toggled{field} }
 
 func (v toggled) set(text string) error {
 	on, err := parseBool(text)
@@ -116,9 +113,9 @@ func (v toggled) set(text string) error {
 	return nil
 }
 
-func (v toggled) reset()                { *v.field = v.def }
+func (v toggled) reset()                { *v.field = false }
 func (v toggled) show() string          { return strconv.FormatBool(*v.field) }
-func (v toggled) standard() string      { return strconv.FormatBool(v.def) }
+func (toggled) standard() string        { return strconv.FormatBool(false) }
 func (toggled) kind() string            { return kindBool }
 func (toggled) span() string            { return "true, false" }
 func (toggled) mask(text string) string { return text }

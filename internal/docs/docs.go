@@ -8,9 +8,12 @@ import (
 	"os"
 	"strings"
 
+	"concord/actors/bound"
+	"concord/actors/collection"
 	"concord/actors/lock"
 	"concord/internal/config"
 	"concord/transport/dossier"
+	"concord/transport/kinvey"
 	"concord/transport/operations"
 	"concord/transport/schema"
 )
@@ -24,11 +27,11 @@ func main() {
 	fmt.Print(text)
 }
 
-// lockBounds is the table of what bounds locks.
-func lockBounds() string {
+// bounds is the table of what bounds something that is not set for a service.
+func bounds(of string, rows []bound.Bound) string {
 	var b strings.Builder
-	b.WriteString("\nOf locks; a collection type may set those that have a range:\n\n| bound | default | range | what it bounds |\n|---|---|---|---|\n")
-	for _, row := range lock.Bounds() {
+	b.WriteString("\n" + of + ":\n\n| bound | default | range | what it bounds |\n|---|---|---|---|\n")
+	for _, row := range rows {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", row.Name, row.Default, cmp.Or(row.Range, "fixed"), row.Doc)
 	}
 	return b.String()
@@ -37,10 +40,13 @@ func lockBounds() string {
 func document(args []string) (string, error) {
 	switch {
 	case len(args) == 1 && args[0] == "wire":
-		table := (&operations.Service{}).Table()
-		return string(schema.Wire(table, dossier.Aliases(table), config.Default().Subject.Prefix)), nil
+		s := &operations.Service{}
+		table := s.Table()
+		aliases := append(dossier.Aliases(table), kinvey.Aliases(table, s.Timed())...)
+		return string(schema.Wire(table, aliases, config.Default().Subject.Prefix)), nil
 	case len(args) == 1 && args[0] == "bounds":
-		return config.Markdown() + lockBounds(), nil
+		return config.Markdown() + bounds("Of locks; a collection type may set those that have a range", lock.Bounds()) +
+			bounds("Of conflicts, merges and schemas", collection.Bounds()), nil
 	default:
 		return "", fmt.Errorf("usage: go run ./internal/docs wire|bounds")
 	}

@@ -19,6 +19,7 @@ import (
 	"concord/transport"
 	"concord/transport/dossier"
 	"concord/transport/httpapi"
+	"concord/transport/kinvey"
 	"concord/transport/natsapi"
 	"concord/transport/schema"
 )
@@ -38,7 +39,7 @@ func (n *Node) startAPIs() (err error) {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}
 	n.http = httpapi.New(httpapi.Config{Version: n.options.Version, Prefix: n.options.Prefix, Loopback: n.options.AuthOff,
-		Aliases: dossier.Aliases(table), Debug: n.options.Debug, Health: n.store.Health, Ready: n.isReady, Extra: n.extraRoutes()},
+		Aliases: append(dossier.Aliases(table), kinvey.Aliases(table, n.service.Timed())...), Debug: n.options.Debug, Health: n.store.Health, Ready: n.isReady, Extra: n.extraRoutes()},
 		n.gate, table, n.requestID, httpapi.Observer{
 			Answered: n.answered("http", table), Refused: n.refused, Dropped: n.metrics.Dropped, Panicked: n.panicked,
 			Warned: func(text string) { n.log.Warn().Msg(text) },
@@ -72,6 +73,10 @@ func (n *Node) extraRoutes() map[string]http.Handler {
 		routes["GET /debug/clock"] = http.HandlerFunc(n.showClock)
 		routes["POST /debug/clock/advance"] = http.HandlerFunc(n.advanceClock)
 	}
+	if n.options.Clock != nil && n.scripts != nil {
+		routes["POST /debug/merge/hold"] = http.HandlerFunc(n.holdMerges)
+		routes["POST /debug/merge/resume"] = http.HandlerFunc(n.resumeMerges)
+	}
 	return routes
 }
 
@@ -104,6 +109,22 @@ func (n *Node) advanceClock(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, clockAnswer{now.UTC()})
+}
+
+// holdMerges keeps merge scripts from being run, so that a test can see what else happens meanwhile.
+func (n *Node) holdMerges(w http.ResponseWriter, _ *http.Request) {
+	n.scripts.Hold()
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// resumeMerges lets them go on, and answers once those that waited have ended and their effects are durable.
+func (n *Node) resumeMerges(w http.ResponseWriter, r *http.Request) {
+	n.scripts.Resume()
+	if err := n.host.Merged(r.Context()); err != nil {
+		n.writeProblem(w, problem.New(problem.Unavailable, "the scripts have not ended: %v", err))
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func writeJSON(w http.ResponseWriter, body any) {

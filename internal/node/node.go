@@ -25,6 +25,8 @@ import (
 	"concord/actors"
 	"concord/actors/entity"
 	"concord/actors/host"
+	"concord/actors/script"
+	"concord/actors/script/quickjs"
 	"concord/internal/telemetry"
 	"concord/persistence"
 	"concord/persistence/pebblestore"
@@ -52,6 +54,8 @@ type Options struct {
 	Version  string
 	Debug    bool
 
+	Scripts *quickjs.Options // how merge scripts are run; nil: they are not
+
 	Limits    operations.Limits
 	Transport transport.Limits
 	Bounds    host.Bounds
@@ -77,6 +81,7 @@ type Node struct {
 	clock   host.Clock
 	tail    *fanout.Tail
 	service *operations.Service
+	scripts *quickjs.Pool // nil: merge scripts are off
 	gate    *transport.Gate
 	api     *natsapi.Server
 	ns      *server.Server
@@ -203,8 +208,9 @@ func (n *Node) startCore() (err error) {
 		return err
 	}
 	n.comm = persistence.NewCommitter(n.store, persistence.CommitMetrics{Group: n.metrics.Group, Synced: n.metrics.Synced},
-		board.Committed, n.tail.Committed, watchers.Committed, n.trimmer.Committed, func(g []*persistence.Entry) { n.host.Committed(g) })
-	world := &entity.World{Store: n.store, Committer: n.comm, Now: n.clock.Now, Started: n.clock.Now(),
+		board.Committed, n.tail.Committed, watchers.Committed, n.trimmer.Committed,
+		operations.CountMerges(n.metrics.Merged), func(g []*persistence.Entry) { n.host.Committed(g) })
+	world := &entity.World{Store: n.store, Committer: n.comm, Now: n.clock.Now, Started: n.clock.Now(), Recent: entity.NewRecent(),
 		Panicked: func(id persistence.EntityID, requestID string, cause any, stack []byte) {
 			n.metrics.Panicked()
 			n.log.Error().Stringer("entity", id).Str("requestId", requestID).Interface("cause", cause).
@@ -214,11 +220,13 @@ func (n *Node) startCore() (err error) {
 			n.metrics.Failed()
 			n.log.Error().Stringer("entity", id).Str("requestId", requestID).Err(err).Msg("a command failed")
 		}}
+	world.Scripts = n.startScripts()
 	n.host = host.New(kinds, world, n.store, n.comm, n.clock, n.options.Bounds, host.Observer{
 		Activated: n.metrics.Activated, Passivated: n.metrics.Passivated, Refused: n.metrics.Refused, Broken: n.options.Fatal,
 	}, runtimeLogger(n.log))
 	n.service = &operations.Service{Host: n.host, Store: n.store, Clock: n.clock, Limits: n.options.Limits,
 		NewID: func() string { return uuid.Must(uuid.NewV7()).String() }, Watchers: watchers, Board: board, LockKey: lockKey, Admin: admin{n},
+		Scripts: world.Scripts,
 		Failed: func(requestID string, err error) {
 			n.log.Error().Str("requestId", requestID).Err(err).Msg("a request failed")
 		}}
@@ -227,6 +235,17 @@ func (n *Node) startCore() (err error) {
 	n.watchGauges()
 	n.run()
 	return nil
+}
+
+// startScripts makes the pool that runs merge scripts; nil: they are off.
+func (n *Node) startScripts() script.Runner {
+	if n.options.Scripts == nil {
+		return nil
+	}
+	o := *n.options.Scripts
+	o.Observer = quickjs.Observer{Ended: n.metrics.Scripted, Lost: n.metrics.ScriptWorkerLost}
+	n.scripts = quickjs.NewPool(o)
+	return n.scripts
 }
 
 // The key that lock tokens are made of is the store's: made once, and kept in it, also in its backups.
@@ -354,6 +373,9 @@ func (n *Node) closeDoors(ctx context.Context) error {
 func (n *Node) stopCore(ctx context.Context) error {
 	n.host.Close()
 	err := n.host.Drain(ctx)
+	if n.scripts != nil {
+		n.scripts.Close()
+	}
 	n.stopHost()
 	n.comm.Close()
 	n.stopTail()

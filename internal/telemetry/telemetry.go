@@ -32,6 +32,7 @@ type Metrics struct {
 	pending      prometheus.Gauge
 	lostKeys     prometheus.Counter
 	locks        locks
+	merges       merges
 }
 
 // Buckets in seconds: from a cached read to a request that has waited far too long.
@@ -76,6 +77,7 @@ func New(version string) *Metrics {
 	m.pending = gauge(m, "fanout_pending_records", "Records of the log that the fan-out has not passed yet.")
 	m.lostKeys = counter("idempotency_early_loss_total", "Remembered outcomes dropped before their time, for space.")
 	m.locks = newLocks(m.Registry)
+	m.merges = newMerges(m.Registry)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "concord", Name: "build_info",
 		Help: "1, labelled with the build.", ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()}})
 	info.Set(1)

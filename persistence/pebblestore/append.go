@@ -62,6 +62,7 @@ type writer struct {
 	next  map[persistence.Partition]persistence.Position // newest position given, by partition
 	keys  keyspace
 	value []byte
+	at    [8]byte // position of the record at hand
 	err   error
 }
 
@@ -89,7 +90,7 @@ func (w *writer) entry(e *persistence.Entry) {
 		w.next[p] = pos
 		r := &e.Records[i]
 		r.Position = pos
-		w.set(logKey(p, pos), r.Bytes)
+		w.set(w.keys.log(pos), r.Bytes)
 		for index, body := range r.Bodies {
 			if body != nil {
 				w.set(bodyKey(p, pos, index), body)
@@ -104,7 +105,7 @@ func (w *writer) entry(e *persistence.Entry) {
 
 // beside writes the derived records of one record at its position. Rebuild calls it, too.
 func (w *writer) beside(pos persistence.Position, d *persistence.Projection) {
-	at := binary.BigEndian.AppendUint64(nil, uint64(pos))
+	at := binary.BigEndian.AppendUint64(w.at[:0], uint64(pos))
 	if d.Head != nil {
 		w.set(w.keys.head(), d.Head)
 	}

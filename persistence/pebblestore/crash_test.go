@@ -210,12 +210,15 @@ func (c *crasher) live(seed uint64) {
 	o.Fatal = func(err error) { c.t.Errorf("fatal: %v", err) }
 	s := open(c.t, o)
 	v.Store(newService(c.t, s))
-	var clients sync.WaitGroup
+	var clients, retention sync.WaitGroup
 	for n := range crashClients {
 		clients.Go(func() { v.Load().client(c.t, n, seed+uint64(n)<<16, nil).send(crashCommands) })
 	}
-	clients.Go(func() { retain(c.t, s, newSeeded(seed)) })
+	ended := make(chan struct{})
+	retention.Go(func() { retain(c.t, s, newSeeded(seed), v.Load().told.news, ended) })
 	clients.Wait()
+	close(ended)
+	retention.Wait()
 	if err := v.Load().stop(); err != nil {
 		c.t.Errorf("committer: %v", err)
 	}
@@ -224,9 +227,14 @@ func (c *crasher) live(seed uint64) {
 	c.look(c.fs.CrashClone(vfs.CrashCloneCfg{}), v.Load().told.so(), c.random, 0)
 }
 
-// retain trims and forgets beside the clients.
-func retain(t *testing.T, s *pebblestore.Store, choose seeded) {
-	for range 30 {
+// retain trims and forgets beside the clients, as they get their answers, until they have ended.
+func retain(t *testing.T, s *pebblestore.Store, choose seeded, news, ended <-chan struct{}) {
+	for {
+		select {
+		case <-news:
+		case <-ended:
+			return
+		}
 		id := persistence.EntityID{Kind: persistence.Kind(1 + choose.IntN(3)), Provider: "lib",
 			ID: fmt.Sprintf("%d-%d", choose.IntN(crashClients), choose.IntN(2))}
 		_, err := s.Trim(context.Background(), id, pebblestore.Policy{Versions: 1 + choose.IntN(5)},

@@ -34,7 +34,8 @@ type deriver struct {
 
 type derivedHead struct {
 	persistence.Head
-	edge uint64 // seq up to which the history is trimmed
+	edge uint64 // seq up to which the history is trimmed, or has its newest gap so far
+	gaps []span // that lie ahead
 }
 
 // partition derives the records of one partition.
@@ -57,9 +58,16 @@ func (d *deriver) partition(ctx context.Context, p persistence.Partition) error 
 
 // edges begins the trimmed histories where they now begin.
 func (d *deriver) edges(p persistence.Partition) error {
-	err := d.from.each(p, familyEdge, func(key, value []byte) error {
+	gaps, err := d.from.gaps(p)
+	if err != nil {
+		return err
+	}
+	for e, spans := range gaps {
+		d.heads[e] = &derivedHead{gaps: spans}
+	}
+	err = d.from.each(p, familyEdge, func(key, value []byte) error {
 		e, base, err := parseEdge(key, value)
-		d.heads[e] = &derivedHead{persistence.HeadOf(base.GetHead()), base.GetHead().GetSeq()}
+		d.heads[e] = &derivedHead{persistence.HeadOf(base.GetHead()), base.GetHead().GetSeq(), gaps[e]}
 		return err
 	})
 	if err != nil {
@@ -110,6 +118,9 @@ func (d *deriver) record(pos persistence.Position, rec *recordpb.Record, stored 
 	if head == nil {
 		head = new(derivedHead)
 	}
+	if err := d.cross(e, head, rec.GetSeq()); err != nil {
+		return err
+	}
 	beside := persistence.Projection{Outcome: outcomeOf(rec)}
 	if rec.GetSeq() > head.edge {
 		var err error
@@ -123,6 +134,20 @@ func (d *deriver) record(pos persistence.Position, rec *recordpb.Record, stored 
 	}
 	d.w.beside(pos, &beside)
 	return d.w.err
+}
+
+// cross goes over the gap in front of the event, or around it: an event of a gap may still stand in the log for its outcome.
+func (d *deriver) cross(e persistence.EntityID, head *derivedHead, seq uint64) error {
+	if seq <= head.edge || len(head.gaps) == 0 || head.gaps[0].first != head.Seq+1 {
+		return nil
+	}
+	g, err := d.from.gap(e, head.gaps[0].first)
+	if err != nil {
+		return err
+	}
+	head.Head, head.edge, head.gaps = persistence.HeadOf(g.GetHead()), g.GetHead().GetSeq(), head.gaps[1:]
+	d.w.beside(0, &persistence.Projection{Timers: timersOf(g)})
+	return nil
 }
 
 func (d *deriver) flushIfLarge() error {

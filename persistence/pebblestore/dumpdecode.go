@@ -25,6 +25,7 @@ func (d *dumper) decode(line *DumpLine, f family, key, value []byte) error {
 	least := map[byte][2]int{ // bytes of the key behind its prefix (or entity), bytes of the value
 		familyLog: {8, 0}, familyBody: {12, 0}, familyPart: {1, 0}, familyPartAt: {9, 1}, familyVersion: {8, 8},
 		familySeq: {8, 8}, familyOutcome: {1, 8}, familyEdgePart: {1, hashSize}, familyEdgeTimer: {8, 0},
+		familyGap:   {8, 0},
 		familyStray: {12, hashSize}, familyTrimmed: {0, 8}, familyForgotten: {0, forgottenSize}, familyPin: {8, 8},
 		familyGroup: {0, 8},
 	}[f.letter]
@@ -39,6 +40,8 @@ func (d *dumper) decode(line *DumpLine, f family, key, value []byte) error {
 		return d.decodePlain(line, f.letter, rest, value)
 	case familyHead, familyEdge:
 		return line.decodeHead(f.letter, value)
+	case familyGap:
+		return line.decodeGap(rest, value)
 	case familyPart, familyPartAt, familyEdgePart:
 		return line.decodePart(f.letter, rest, value)
 	default:
@@ -88,9 +91,20 @@ func (line *DumpLine) decodeHead(letter byte, value []byte) error {
 	} else if err := proto.Unmarshal(value, &head); err != nil {
 		return err
 	}
-	line.Head = &DumpHead{Seq: head.GetSeq(), Version: head.GetVersion(), Time: persistence.TimeOf(head.GetTime()),
-		Hash: hex.EncodeToString(head.GetHash()), State: head.GetState()}
+	line.Head = dumpHead(&head)
 	return nil
+}
+
+func dumpHead(h *recordpb.Head) *DumpHead {
+	return &DumpHead{Seq: h.GetSeq(), Version: h.GetVersion(), Time: persistence.TimeOf(h.GetTime()),
+		Hash: hex.EncodeToString(h.GetHash()), State: h.GetState()}
+}
+
+// decodeGap shows where the gap begins, and the head behind it.
+func (line *DumpLine) decodeGap(rest, value []byte) error {
+	g, err := parseGap(value)
+	line.Seq, line.Head = binary.BigEndian.Uint64(rest), dumpHead(g.GetHead())
+	return err
 }
 
 func (line *DumpLine) decodePart(letter byte, rest, value []byte) (err error) {

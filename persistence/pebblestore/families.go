@@ -26,6 +26,7 @@ var families = []family{
 	{familyEdge, "edge", 3, false},
 	{familyEdgePart, "edge-part", 3, false},
 	{familyEdgeTimer, "edge-timer", 3, false},
+	{familyGap, "gap", 3, false},
 	{familyStray, "stray", 0, false},
 	{familyTrimmed, "trimmed", 0, false},
 	{familyForgotten, "forgotten", 0, false},

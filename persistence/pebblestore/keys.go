@@ -25,6 +25,7 @@ import (
 //	partition(2) 'K' entity                             -> edge of a trimmed history (recordpb.Base)
 //	partition(2) 'k' entity part 0x00                   -> part as it was at that edge: SHA-256 of the body, then as in H
 //	partition(2) 't' entity due(8) name                 -> timer that was armed at that edge
+//	partition(2) 'X' entity seq(8)                      -> gap in a history that begins at that event (recordpb.Gap)
 //	partition(2) 'O' day(4) position(8)                 -> SHA-256 of a log record that stands there for its outcome alone
 //	partition(2) 'U'                                    -> count of log records that retention has removed
 //	partition(2) 'Y'                                    -> forgotten outcomes: before day(4); to day(4) and position(8)
@@ -34,8 +35,9 @@ import (
 //	0xFFFF 'G'                                          -> number of the newest group commit
 //
 // L and B are the log, the truth; F, C and G belong to this store; K, k and t replace the log before the edge (the body
-// of a part at the edge stands in B, also if the place that H and D name is inside the record that is gone); O, U, Y and
-// P are retention's own; all the others are derived and can be rebuilt from the log and the edges.
+// of a part at the edge stands in B, also if the place that H and D name is inside the record that is gone), X replaces it
+// within a gap; O, U, Y and P are retention's own; all the others are derived and can be rebuilt from the log, the edges
+// and the gaps.
 const (
 	familyLog      = 'L'
 	familyBody     = 'B'
@@ -50,6 +52,7 @@ const (
 	familyEdgePart = 'k'
 
 	familyEdgeTimer = 't'
+	familyGap       = 'X'
 	familyStray     = 'O'
 	familyTrimmed   = 'U'
 	familyForgotten = 'Y'
@@ -84,11 +87,18 @@ type keyspace struct {
 	buf       []byte
 }
 
+// keyUsualBytes is enough for most keys: the buffer of a reader, which makes one or two, need not grow.
+const keyUsualBytes = 96
+
 func (k *keyspace) start(family byte) []byte {
 	return appendEntity(appendPrefix(k.buf[:0], k.partition, family), k.entity)
 }
 
 func (k *keyspace) keep(b []byte) []byte { k.buf = b; return b }
+
+func (k *keyspace) log(pos persistence.Position) []byte {
+	return k.keep(appendLogKey(k.buf[:0], k.partition, pos))
+}
 
 func (k *keyspace) head() []byte { return k.keep(k.start(familyHead)) }
 func (k *keyspace) edge() []byte { return k.keep(k.start(familyEdge)) }
@@ -118,6 +128,10 @@ func (k *keyspace) edgeTimer(due time.Time, name string) []byte {
 	return k.keep(append(binary.BigEndian.AppendUint64(k.start(familyEdgeTimer), uint64(due.UnixMicro())), name...))
 }
 
+func (k *keyspace) gap(first uint64) []byte {
+	return k.keep(binary.BigEndian.AppendUint64(k.start(familyGap), first))
+}
+
 func (k *keyspace) pin(version uint64, holder string) []byte {
 	return k.keep(append(binary.BigEndian.AppendUint64(k.start(familyPin), version), holder...))
 }
@@ -140,7 +154,13 @@ func (k *keyspace) bounds(family byte) (lower, upper []byte) {
 }
 
 func logKey(p persistence.Partition, pos persistence.Position) []byte {
-	return binary.BigEndian.AppendUint64(appendPrefix(nil, p, familyLog), uint64(pos))
+	return appendLogKey(make([]byte, 0, logKeyBytes), p, pos)
+}
+
+const logKeyBytes = 2 + 1 + 8
+
+func appendLogKey(k []byte, p persistence.Partition, pos persistence.Position) []byte {
+	return binary.BigEndian.AppendUint64(appendPrefix(k, p, familyLog), uint64(pos))
 }
 
 func bodyKey(p persistence.Partition, pos persistence.Position, index int) []byte {

@@ -12,6 +12,7 @@ import (
 
 	"concord/actors/collection"
 	"concord/actors/entity"
+	"concord/actors/lock"
 	"concord/actors/problem"
 	"concord/actors/provider"
 	"concord/actors/upload"
@@ -36,12 +37,17 @@ type ack struct {
 type acks struct {
 	mu   sync.Mutex
 	list []ack
+	news chan struct{} // has a value when something was told since it was last looked at
 }
 
 func (a *acks) add(one ack) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.list = append(a.list, one)
+	select {
+	case a.news <- struct{}{}:
+	default:
+	}
 }
 
 func (a *acks) so() []ack {
@@ -61,7 +67,7 @@ type service struct {
 }
 
 func newService(t tester, s *pebblestore.Store) *service {
-	v := &service{store: s, committer: persistence.NewCommitter(s, persistence.CommitMetrics{})}
+	v := &service{told: acks{news: make(chan struct{}, 1)}, store: s, committer: persistence.NewCommitter(s, persistence.CommitMetrics{})}
 	v.world = &entity.World{Store: s, Committer: v.committer, Now: func() time.Time { return worldStart }, Alarm: func(persistence.EntityID, time.Time) {},
 		Panicked: func(id persistence.EntityID, _ string, cause any, stack []byte) {
 			t.Errorf("%v: %v\n%s", id, cause, stack)
@@ -146,6 +152,8 @@ func (c *client) one() {
 		c.same()
 	case what <= 9:
 		c.repeat()
+	case what <= 11:
+		c.lock()
 	default:
 		c.write()
 	}
@@ -240,6 +248,18 @@ func (c *client) same() {
 	w := &collection.Write{Create: true, Changes: []collection.Change{
 		{Op: collection.OpRemoveIfThere, Part: "never", Path: "/"}}}
 	c.handle(c.id(persistence.KindCollection), w, c.meta(), func(entity.Answer) ack { return ack{} })
+}
+
+// lock takes the lock of a collection and breaks it at once: events that make no version.
+func (c *client) lock() {
+	id := c.id(persistence.KindCollection)
+	c.handle(id, &collection.Locking{Command: lock.Acquire{}}, c.meta(), func(entity.Answer) ack { return ack{} })
+	select {
+	case c.slots <- struct{}{}:
+	case <-c.ended:
+		return
+	}
+	c.handle(id, &collection.Locking{Command: lock.Break{Reason: "tidy"}}, c.meta(), func(entity.Answer) ack { return ack{} })
 }
 
 // repeat sends a command with its key again. It has the same answer, and no effect.

@@ -36,7 +36,11 @@ func (mixed) Kind() persistence.Kind { return kindMixed }
 
 func (mixed) Wants(mixedState, *mixedEvent, entity.Facts) []entity.Want { return nil }
 
-func (mixed) Decide(s mixedState, c *mixedEvent, _ entity.Facts, _ entity.Meta) ([]mixedEvent, error) {
+func (b mixed) Decide(s mixedState, c *mixedEvent, f entity.Facts, m entity.Meta) (entity.Decision[mixedEvent], error) {
+	return entity.Only(b.decide(s, c, f, m))
+}
+
+func (mixed) decide(s mixedState, c *mixedEvent, _ entity.Facts, _ entity.Meta) ([]mixedEvent, error) {
 	e := *c
 	if !e.Due.IsZero() || e.Part == "" {
 		e.Was = s.Due

@@ -36,7 +36,7 @@ func (s *Store) View() persistence.View {
 func (v *view) Close() error { return v.snapshot.Close() }
 
 func (r *reader) keys(e persistence.EntityID) *keyspace {
-	return &keyspace{partition: persistence.PartitionOf(e, r.partitions), entity: e}
+	return &keyspace{partition: persistence.PartitionOf(e, r.partitions), entity: e, buf: make([]byte, 0, keyUsualBytes)}
 }
 
 // get calls use with the value, which is valid during the call only.
@@ -194,7 +194,7 @@ func (r *reader) VersionAt(e persistence.EntityID, t time.Time) (uint64, error) 
 	if err != nil {
 		return 0, err
 	}
-	oldest, err := r.oldestVersion(e)
+	oldest, err := r.Oldest(e)
 	if err != nil {
 		return 0, err
 	}
@@ -221,8 +221,8 @@ func (r *reader) VersionAt(e persistence.EntityID, t time.Time) (uint64, error) 
 	}
 }
 
-// oldestVersion is the oldest version that is kept.
-func (r *reader) oldestVersion(e persistence.EntityID) (uint64, error) {
+// Oldest is the oldest version that is kept.
+func (r *reader) Oldest(e persistence.EntityID) (uint64, error) {
 	edge, err := r.edge(e)
 	if errors.Is(err, persistence.ErrNotFound) {
 		return 1, nil
@@ -261,7 +261,7 @@ func (r *reader) PartAt(e persistence.EntityID, part string, version uint64) (pe
 }
 
 func (r *reader) checkKept(e persistence.EntityID, version uint64) error {
-	oldest, err := r.oldestVersion(e)
+	oldest, err := r.Oldest(e)
 	if err != nil {
 		return err
 	}
@@ -305,6 +305,29 @@ func (r *reader) PartsAt(e persistence.EntityID, version uint64, after string) i
 				}
 			}
 			ok = it.SeekGE(k.partAfter(familyPartAt, part))
+		}
+		if err := it.Close(); err != nil {
+			yield(persistence.Part{}, fmt.Errorf("scan versions: %w", classify(err)))
+		}
+	}
+}
+
+// PartStates are the states of a part, the oldest first: newer versions have lesser keys.
+func (r *reader) PartStates(e persistence.EntityID, part string, after uint64) iter.Seq2[persistence.Part, error] {
+	return func(yield func(persistence.Part, error) bool) {
+		k := r.keys(e)
+		lower := bytes.Clone(k.part(familyPartAt, part))
+		it, err := r.from.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: bytes.Clone(k.partAt(part, after))})
+		if err != nil {
+			yield(persistence.Part{}, fmt.Errorf("scan versions: %w", classify(err)))
+			return
+		}
+		for ok := it.Last(); ok; ok = it.Prev() {
+			p, err := parsePartAt(part, it.Key(), it.Value())
+			if !yield(p, err) || err != nil {
+				_ = it.Close()
+				return
+			}
 		}
 		if err := it.Close(); err != nil {
 			yield(persistence.Part{}, fmt.Errorf("scan versions: %w", classify(err)))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"concord/persistence"
@@ -11,7 +12,8 @@ import (
 )
 
 // Policy says how much of a history stays. What either bound wants stays; the zero value keeps all. The history of an
-// entity without versions is counted by its events.
+// entity without versions is counted by its events. So are the events of any other that made no version: they go one by
+// one, and the versions around them stay.
 type Policy struct {
 	KeepAll  bool
 	Versions int // so many of the newest; 0: no say
@@ -35,7 +37,7 @@ type TrimOptions struct {
 
 // Trimmed counts what retention has done.
 type Trimmed struct {
-	Records int // of the log, removed
+	Records int // of the log, removed: at the edge, or from between versions that stay
 	Parts   int // states of parts that those records wrote
 	Bodies  int // that stood beside them, removed
 	Moved   int // out of their records, since they are still the newest
@@ -58,56 +60,67 @@ func (t *Trimmed) add(step Trimmed) {
 // wait, that the entity has not moved since it looked. A step is written behind the groups that it builds on, so that no
 // crash keeps the step and loses them; it becomes durable with the next group.
 func (s *Store) Trim(ctx context.Context, e persistence.EntityID, p Policy, o TrimOptions) (done Trimmed, err error) {
-	for !p.keepsAll() {
-		step, err := s.trimStep(ctx, e, p, o)
+	var looked persistence.Head
+	for more := !p.keepsAll(); more; {
+		var step Trimmed
+		step, more, err = s.retain(ctx, e, p, o, &looked)
 		done.add(step)
 		if err != nil {
 			return done, fmt.Errorf("trim %v: %w", e, err)
-		}
-		if step.Records == 0 {
-			break
 		}
 	}
 	return done, nil
 }
 
-func (s *Store) trimStep(ctx context.Context, e persistence.EntityID, p Policy, o TrimOptions) (Trimmed, error) {
+// retain is one step: it moves the edge of the history, or, once that is where it belongs, thins out what is above it.
+// looked is how far steps that thin out have come.
+func (s *Store) retain(ctx context.Context, e persistence.EntityID, p Policy, o TrimOptions, looked *persistence.Head) (
+	done Trimmed, more bool, err error,
+) {
 	if ctx.Err() != nil {
-		return Trimmed{}, context.Cause(ctx)
+		return done, false, context.Cause(ctx)
 	}
 	s.retaining.Lock()
 	defer s.retaining.Unlock()
 	if err := s.Health(); err != nil {
-		return Trimmed{}, err
+		return done, false, err
 	}
 	h, err := s.history(e)
 	if errors.Is(err, persistence.ErrNotFound) {
-		return Trimmed{}, nil
+		return done, false, nil
 	}
 	if err != nil {
-		return Trimmed{}, err
+		return done, false, err
 	}
-	keep, err := h.keepFrom(p, o.Now)
-	if err == nil && o.Needs != nil {
-		var needed uint64
-		if needed, err = o.Needs(e, h.head.State); err == nil && needed > 0 {
-			keep = min(keep, needed)
+	needed := uint64(math.MaxUint64)
+	if o.Needs != nil {
+		if seq, err := o.Needs(e, h.head.State); err != nil {
+			return done, false, err
+		} else if seq > 0 {
+			needed = seq
 		}
 	}
-	if err != nil || keep <= h.edge+1 {
+	if done, err = h.trimStep(p, o, needed); err != nil || done.Records > 0 || !h.versioned {
+		return done, err == nil && done.Records > 0, err
+	}
+	return h.thinStep(p, o, needed, looked)
+}
+
+// trimStep moves the edge.
+func (h *history) trimStep(p Policy, o TrimOptions, needed uint64) (Trimmed, error) {
+	keep, err := h.keepFrom(p, o.Now)
+	if keep = min(keep, needed); err != nil || keep <= h.edge+1 {
 		return Trimmed{}, err
 	}
 	t := newTrim(h, o)
 	if err := t.gather(keep); err != nil || t.first == nil {
 		return Trimmed{}, err
 	}
-	if err := t.plan(); err != nil {
-		return Trimmed{}, errors.Join(err, t.batch.Close())
+	err = t.plan()
+	if err == nil {
+		err = t.commit()
 	}
-	if err := t.commit(); err != nil {
-		return Trimmed{}, errors.Join(err, t.batch.Close())
-	}
-	return t.done, t.batch.Close()
+	return t.done, errors.Join(err, t.batch.Close())
 }
 
 // history is what is kept of an entity.
@@ -118,7 +131,8 @@ type history struct {
 	base      persistence.Head // before the oldest record that is kept
 	edge      uint64           // its seq; 0: nothing was trimmed
 	versioned bool
-	lapsed    []pin // that hold nothing any more
+	held      uint64 // lowest version that a pin holds now, or more than any version
+	lapsed    []pin  // that hold nothing any more
 }
 
 func (s *Store) history(e persistence.EntityID) (*history, error) {
@@ -140,7 +154,7 @@ func (s *Store) history(e persistence.EntityID) (*history, error) {
 }
 
 // keepFrom is the seq of the first record that must stay.
-func (h *history) keepFrom(p Policy, now time.Time) (uint64, error) {
+func (h *history) keepFrom(p Policy, now time.Time) (seq uint64, err error) {
 	newest, oldest := h.head.Seq, h.edge+1
 	if h.versioned {
 		newest, oldest = h.head.Version, h.base.Version+1
@@ -156,11 +170,10 @@ func (h *history) keepFrom(p Policy, now time.Time) (uint64, error) {
 		}
 		target = min(target, at)
 	}
-	held, err := h.pinned(now)
-	if err != nil {
+	if h.held, err = h.pinned(now); err != nil {
 		return 0, err
 	}
-	if target = min(target, held); target <= oldest {
+	if target = min(target, h.held); target <= oldest {
 		return h.edge + 1, nil
 	}
 	if !h.versioned {
@@ -183,7 +196,12 @@ func (h *history) newestAt(t time.Time) (uint64, error) {
 		}
 		return version, err
 	}
-	low, high := h.edge+1, h.head.Seq+1 // the answer is in [low-1, high)
+	return h.eventAt(t, h.edge+1)
+}
+
+// eventAt is the newest event at the time, of those from the seq low on, none of which has gone; low-1: none of them.
+func (h *history) eventAt(t time.Time, low uint64) (uint64, error) {
+	high := h.head.Seq + 1 // the answer is in [low-1, high)
 	for low < high {
 		middle := low + (high-low)/2
 		rec, err := h.recordOfSeq(middle)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,13 +25,15 @@ type trimmedWorld struct {
 	whole  *pebblestore.Store
 	pinned map[persistence.EntityID]map[uint64]time.Time
 	edges  map[edgeOf]uint64
-	read   persistence.Position // how far the readers of the log have come
+	gone   map[persistence.EntityID]map[uint64]bool // events that are not kept though they are above the edge
+	read   persistence.Position                     // how far the readers of the log have come
 }
 
 func newTrimmedWorld(t tester, c chooser) *trimmedWorld {
 	s, whole := open(t, options(vfs.NewMem())), open(t, options(vfs.NewMem()))
 	return &trimmedWorld{history: newHistory(newWorld(t, s, whole), c), whole: whole, read: ^persistence.Position(0),
-		pinned: make(map[persistence.EntityID]map[uint64]time.Time), edges: make(map[edgeOf]uint64)}
+		pinned: make(map[persistence.EntityID]map[uint64]time.Time), edges: make(map[edgeOf]uint64),
+		gone: make(map[persistence.EntityID]map[uint64]bool)}
 }
 
 func (w *trimmedWorld) close() {
@@ -107,6 +110,7 @@ func (w *trimmedWorld) trim() {
 		w.t.Fatalf("trim %v by %+v: it begins at %d now, not at %d", id, policy, oldest, want)
 	}
 	w.edges[edgeOf{id, w.versioned(id)}] = oldest
+	w.thinned(id, policy)
 }
 
 // oldestBy is where the policy lets the entity begin, found the slow way.
@@ -243,6 +247,7 @@ func (w *trimmedWorld) compare() {
 		w.compareOutcomes(id)
 		if w.versioned(id) {
 			w.compareVersions(id, oldest)
+			w.compareStates(id, oldest)
 			w.compareTimes(id, oldest)
 		}
 	}
@@ -257,6 +262,7 @@ func (w *trimmedWorld) compare() {
 func (w *trimmedWorld) compareEvents(id persistence.EntityID, seq uint64) {
 	w.t.Helper()
 	have, want := collect(w.t, w.store.Records(id, 0)), collect(w.t, w.whole.Records(id, seq))
+	want = slices.DeleteFunc(want, func(rec *recordpb.Record) bool { return w.gone[id][rec.GetSeq()] })
 	if len(have) != len(want) {
 		w.t.Fatalf("%v has %d events above %d, not %d", id, len(have), seq, len(want))
 	}
@@ -364,6 +370,34 @@ func (w *trimmedWorld) compareVersions(id persistence.EntityID, oldest uint64) {
 			}
 			if fmt.Sprintf("%+v %v", have, err) != fmt.Sprintf("%+v %v", want, wantErr) {
 				w.t.Fatalf("part %q of %v at %d: %+v %v, not %+v %v", part, id, version, have, err, want, wantErr)
+			}
+		}
+	}
+}
+
+// compareStates holds the states of each part against the part at each version, and what is kept against all of it.
+func (w *trimmedWorld) compareStates(id persistence.EntityID, oldest uint64) {
+	w.t.Helper()
+	head, _ := w.whole.Head(id)
+	for _, part := range w.partIDs(id) {
+		states := collect(w.t, w.whole.PartStates(id, part, 0))
+		for version := uint64(1); version <= head.Version; version++ {
+			n := 0 // states up to the version
+			for n < len(states) && states[n].Version <= version {
+				n++
+			}
+			at, err := w.whole.PartAt(id, part, version)
+			if err == nil && at.Version == 0 {
+				continue // by an event that made no version
+			}
+			if there := n > 0 && !states[n-1].Removed; there != (err == nil) || there && fmt.Sprint(states[n-1]) != fmt.Sprint(at) {
+				w.t.Fatalf("part %q of %v at %d: %+v %v, its states are %+v", part, id, version, at, err, states)
+			}
+			if version < oldest {
+				continue
+			}
+			if have := collect(w.t, w.store.PartStates(id, part, version)); fmt.Sprint(have) != fmt.Sprint(states[n:]) {
+				w.t.Fatalf("states of part %q of %v after %d: %+v, not %+v", part, id, version, have, states[n:])
 			}
 		}
 	}

@@ -27,7 +27,8 @@ type trim struct {
 	keys  *keyspace
 	err   error // of the batch
 
-	records []logged // that go
+	removed uint64   // records that leave the log
+	records []logged // that go, and with them the edge moves
 	first   *logged  // that stays
 	fates   map[string]*fate
 	tombs   []tomb
@@ -81,10 +82,7 @@ func (t *trim) removeSized(key []byte, size int) {
 // gather reads the records that go in this step, all of them before the one with the seq keep. An edge lies in front of
 // an event that makes a version, if the entity has versions: so no version is kept in part.
 func (t *trim) gather(keep uint64) error {
-	readTo := ^persistence.Position(0)
-	if t.o.Read != nil {
-		readTo = t.o.Read(t.keys.partition)
-	}
+	readTo := t.readTo()
 	var read []logged
 	cut, size, parts, version := 0, 0, 0, t.base.Version
 	_, upper := t.keys.bounds(familySeq)
@@ -113,6 +111,14 @@ func (t *trim) gather(keep uint64) error {
 	return nil
 }
 
+// readTo is how far the readers of the log have come.
+func (t *trim) readTo() persistence.Position {
+	if t.o.Read == nil {
+		return ^persistence.Position(0)
+	}
+	return t.o.Read(t.keys.partition)
+}
+
 func (r *reader) logged(p persistence.Partition, pos persistence.Position) (logged, error) {
 	l := logged{pos: pos, rec: new(recordpb.Record)}
 	err := r.get(logKey(p, pos), func(b []byte) error {
@@ -129,7 +135,11 @@ func (r *reader) logged(p persistence.Partition, pos persistence.Position) (logg
 func (t *trim) plan() error {
 	head := t.base
 	for i := range t.records {
-		after, beside, err := t.fold(head, &t.records[i])
+		before, err := t.cross(head, &t.records[i])
+		if err != nil {
+			return err
+		}
+		after, beside, err := t.fold(before, &t.records[i])
 		if err != nil {
 			return err
 		}
@@ -137,6 +147,10 @@ func (t *trim) plan() error {
 			return err
 		}
 		head = after
+	}
+	head, err := t.cross(head, t.first)
+	if err != nil {
+		return err
 	}
 	_, beside, err := t.fold(head, t.first)
 	if err != nil {
@@ -152,6 +166,27 @@ func (t *trim) plan() error {
 	}
 	t.settleFates()
 	return t.moveEdge(head)
+}
+
+// cross is the head before the record: that behind the gap, if there is one, which goes.
+func (t *trim) cross(head persistence.Head, l *logged) (persistence.Head, error) {
+	first := head.Seq + 1
+	if l.rec.GetSeq() == first {
+		return head, nil
+	}
+	g, err := t.s.gap(t.e, first)
+	if errors.Is(err, persistence.ErrNotFound) {
+		return head, nil // fold says what is wrong
+	}
+	if err != nil {
+		return head, err
+	}
+	if why := breaks(g, first, head); why != "" {
+		return head, fmt.Errorf("%w: event %d: %s", persistence.ErrCorrupt, first, why)
+	}
+	t.timers(timersOf(g))
+	t.remove(t.keys.gap(first))
+	return persistence.HeadOf(g.GetHead()), nil
 }
 
 // fold checks that the record continues the chain, so that no trim hides that one was tampered with.
@@ -181,7 +216,13 @@ func (t *trim) writes(l *logged, d *persistence.Projection) error {
 		}
 		t.fates[c.ID] = now
 	}
-	for _, timer := range d.Timers {
+	t.timers(d.Timers)
+	return nil
+}
+
+// timers follows what was done to timers before the edge.
+func (t *trim) timers(changes []persistence.TimerChange) {
+	for _, timer := range changes {
 		if !timer.Was.IsZero() {
 			t.remove(t.keys.edgeTimer(timer.Was, timer.Name))
 		}
@@ -189,7 +230,6 @@ func (t *trim) writes(l *logged, d *persistence.Projection) error {
 			t.set(t.keys.edgeTimer(timer.Due, timer.Name), nil)
 		}
 	}
-	return nil
 }
 
 // fate is that of a part so far; nil if it has none. One that the edge so far has begins there.

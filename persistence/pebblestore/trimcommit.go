@@ -18,32 +18,41 @@ const trimCommitMaxTries = 3
 
 // removeRecords removes the records from the log and from the indexes of events and versions.
 func (t *trim) removeRecords() error {
-	since := t.o.Now.Add(-OutcomeMemory)
-	removed := uint64(0)
 	for i := range t.records {
 		l := &t.records[i]
-		t.done.Records++
-		t.remove(t.keys.seq(l.rec.GetSeq()))
 		if t.versioned {
 			t.remove(t.keys.version(l.rec.GetVersion()))
 		}
-		o := outcomeOf(l.rec)
-		if o != nil && !o.Time.Before(since) {
-			t.set(strayKey(t.keys.partition, dayOf(o.Time), l.pos), hashOf(l.stored))
-			continue
-		}
-		removed++
-		t.removeSized(logKey(t.keys.partition, l.pos), len(l.stored))
-		if o == nil {
-			continue
-		}
-		if err := t.removeOutcome(l.pos, o); err != nil {
+		if err := t.removeRecord(l); err != nil {
 			return err
 		}
 	}
+	return t.countRemoved()
+}
+
+// removeRecord removes a record from the log and from the index of events. It stays in the log, outside its history,
+// while its outcome is remembered.
+func (t *trim) removeRecord(l *logged) error {
+	t.done.Records++
+	t.remove(t.keys.seq(l.rec.GetSeq()))
+	o := outcomeOf(l.rec)
+	if o != nil && !o.Time.Before(t.o.Now.Add(-OutcomeMemory)) {
+		t.set(strayKey(t.keys.partition, dayOf(o.Time), l.pos), hashOf(l.stored))
+		return nil
+	}
+	t.removed++
+	t.removeSized(logKey(t.keys.partition, l.pos), len(l.stored))
+	if o == nil {
+		return nil
+	}
+	return t.removeOutcome(l.pos, o)
+}
+
+// countRemoved adds the records that have left the log to those that had.
+func (t *trim) countRemoved() error {
 	trimmed, err := t.s.trimmed(t.keys.partition)
 	if err == nil && t.err == nil {
-		err = setTrimmed(t.batch, t.keys.partition, trimmed+removed)
+		err = setTrimmed(t.batch, t.keys.partition, trimmed+t.removed)
 	}
 	return err
 }
@@ -90,8 +99,7 @@ func (t *trim) moveBody(f *fate) {
 
 // moveEdge writes the head before the first record that stays.
 func (t *trim) moveEdge(head persistence.Head) error {
-	base, err := proto.Marshal(&recordpb.Base{Version: head.Version + 1, Head: &recordpb.Head{
-		Seq: head.Seq, Version: head.Version, Time: head.Time.UnixMicro(), Hash: head.Hash, State: head.State}})
+	base, err := proto.Marshal(&recordpb.Base{Version: head.Version + 1, Head: headMessage(head)})
 	if err != nil {
 		return fmt.Errorf("encode the edge: %w", err)
 	}
@@ -100,6 +108,10 @@ func (t *trim) moveEdge(head persistence.Head) error {
 		t.remove(t.keys.pin(p.version, p.holder))
 	}
 	return t.err
+}
+
+func headMessage(h persistence.Head) *recordpb.Head {
+	return &recordpb.Head{Seq: h.Seq, Version: h.Version, Time: h.Time.UnixMicro(), Hash: h.Hash, State: h.State}
 }
 
 // commit applies the step. Groups wait for it only while it looks whether the entity has moved since it read the newest

@@ -15,7 +15,7 @@ import (
 // Bounds of a Trimmer.
 const (
 	trimmerQueueMaxEntities = 4096
-	trimmerEveryVersions    = 16 // how often a growing entity is looked at, if its policy does not count versions
+	trimmerEveryVersions    = 16 // or events: how often a growing entity is looked at, if its policy does not count versions
 	trimmerSurplusShare     = 4  // a history may grow beyond its policy by this share of it before it is trimmed
 	trimmerForgetEvery      = time.Hour
 	trimmerSweepEvery       = 24 * time.Hour
@@ -81,7 +81,7 @@ func (t *Trimmer) grown(e *persistence.Entry) bool {
 	}
 	for i := range e.Records {
 		d := &e.Records[i].Beside
-		if d.Version > 0 && d.Content && d.Version%every == 0 || d.Version == 0 && d.Seq > 0 && d.Seq%every == 0 {
+		if d.Content && d.Version%every == 0 || d.Seq > 0 && d.Seq%every == 0 {
 			return true
 		}
 	}

@@ -86,6 +86,24 @@ func TestTrimmerFollowsCommits(t *testing.T) {
 	})
 }
 
+// A collection that is locked and released for ever is trimmed, too, though it never gets another version.
+func TestTrimmerFollowsLocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTrimmerWorld(t, func(persistence.EntityID) pebblestore.Policy { return pebblestore.Policy{Versions: 12} })
+		stop := w.run(t)
+		id := collectionID(1)
+		w.write(id, put("d", document(1, 60)))
+		for n := range 50 {
+			w.locked(id, 1)
+			synctest.Wait()
+			if kept := len(collect(t, w.store.Records(id, 0))); kept > 1+15 {
+				t.Fatalf("%d events of %d are kept", kept, 2*n+3)
+			}
+		}
+		stop()
+	})
+}
+
 // What the queue has no place for is found by a sweep.
 func TestTrimmerIsBounded(t *testing.T) {
 	if underRace > 1 {

@@ -171,7 +171,8 @@ type chain struct {
 	seq, version uint64
 	micros       int64
 	hash         []byte
-	edge         uint64 // seq up to which the history is trimmed
+	edge         uint64 // seq up to which the history is trimmed, or has its newest gap so far
+	gaps         []span // that lie ahead
 }
 
 // verifier checks one partition. It keeps a chain for each of its entities in memory.
@@ -191,6 +192,7 @@ func (v *verifier) check(ctx context.Context) error {
 	v.chains = make(map[persistence.EntityID]*chain)
 	for _, step := range []func() error{
 		v.edges,
+		v.gaps,
 		v.strayIndex,
 		func() error { return v.log(ctx) },
 		v.heads,
@@ -217,7 +219,7 @@ func (v *verifier) edges() error {
 			return err
 		}
 		h := base.GetHead()
-		v.chains[e] = &chain{h.GetSeq(), h.GetVersion(), h.GetTime(), h.GetHash(), h.GetSeq()}
+		v.chains[e] = &chain{seq: h.GetSeq(), version: h.GetVersion(), micros: h.GetTime(), hash: h.GetHash(), edge: h.GetSeq()}
 		if h.GetSeq() == 0 || base.GetVersion() != h.GetVersion()+1 || len(h.GetHash()) != hashSize {
 			v.found(e, h.GetSeq(), "the edge of the history is not one")
 		}
@@ -289,9 +291,10 @@ func (v *verifier) record(rec *recordpb.Record, stored []byte) {
 		c = new(chain)
 		v.chains[e] = c
 	}
+	v.cross(c, e, rec.GetSeq())
 	if rec.GetSeq() <= c.edge {
 		if !bytes.Equal(v.strays[v.last], hashOf(stored)) || rec.GetOutcome() == nil {
-			v.found(e, rec.GetSeq(), "the record is below the edge of the history, and nothing keeps it as it is")
+			v.found(e, rec.GetSeq(), "the record is below the edge of the history or in a gap, and nothing keeps it as it is")
 		}
 		delete(v.strays, v.last)
 		return
@@ -330,6 +333,8 @@ func (v *verifier) heads() error {
 			v.found(e, 0, "%v", err)
 		case c == nil:
 			v.found(e, head.Seq, "it has a head and no event")
+		case len(c.gaps) > 0:
+			v.found(e, c.gaps[0].first, "its history has no such gap")
 		case head.Seq != c.seq || head.Version != c.version || !bytes.Equal(head.Hash, c.hash):
 			v.found(e, head.Seq, "its head is not its newest event, which is %d", c.seq)
 		}

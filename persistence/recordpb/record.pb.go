@@ -490,6 +490,128 @@ func (x *Base) GetVersion() uint64 {
 	return 0
 }
 
+// Gap stands for a run of events that made no version and that retention has removed between events that stay.
+type Gap struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	PreviousHash  []byte                 `protobuf:"bytes,1,opt,name=previous_hash,json=previousHash,proto3" json:"previous_hash,omitempty"` // of the event before the run, as the first of the run had it
+	Head          *Head                  `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`                                     // after the last event of the run
+	Timers        []*TimerChange         `protobuf:"bytes,3,rep,name=timers,proto3" json:"timers,omitempty"`                                 // what the run did to timers, all in all; in order of their names
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Gap) Reset() {
+	*x = Gap{}
+	mi := &file_persistence_recordpb_record_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Gap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Gap) ProtoMessage() {}
+
+func (x *Gap) ProtoReflect() protoreflect.Message {
+	mi := &file_persistence_recordpb_record_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Gap.ProtoReflect.Descriptor instead.
+func (*Gap) Descriptor() ([]byte, []int) {
+	return file_persistence_recordpb_record_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Gap) GetPreviousHash() []byte {
+	if x != nil {
+		return x.PreviousHash
+	}
+	return nil
+}
+
+func (x *Gap) GetHead() *Head {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
+func (x *Gap) GetTimers() []*TimerChange {
+	if x != nil {
+		return x.Timers
+	}
+	return nil
+}
+
+// TimerChange arms (due set) or clears a timer.
+type TimerChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Was           int64                  `protobuf:"fixed64,2,opt,name=was,proto3" json:"was,omitempty"` // microseconds; 0: it was not armed
+	Due           int64                  `protobuf:"fixed64,3,opt,name=due,proto3" json:"due,omitempty"` // 0: it is cleared
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimerChange) Reset() {
+	*x = TimerChange{}
+	mi := &file_persistence_recordpb_record_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimerChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimerChange) ProtoMessage() {}
+
+func (x *TimerChange) ProtoReflect() protoreflect.Message {
+	mi := &file_persistence_recordpb_record_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimerChange.ProtoReflect.Descriptor instead.
+func (*TimerChange) Descriptor() ([]byte, []int) {
+	return file_persistence_recordpb_record_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *TimerChange) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TimerChange) GetWas() int64 {
+	if x != nil {
+		return x.Was
+	}
+	return 0
+}
+
+func (x *TimerChange) GetDue() int64 {
+	if x != nil {
+		return x.Due
+	}
+	return 0
+}
+
 var File_persistence_recordpb_record_proto protoreflect.FileDescriptor
 
 const file_persistence_recordpb_record_proto_rawDesc = "" +
@@ -536,7 +658,15 @@ const file_persistence_recordpb_record_proto_rawDesc = "" +
 	"\x05state\x18\x05 \x01(\fR\x05state\"M\n" +
 	"\x04Base\x12+\n" +
 	"\x04head\x18\x01 \x01(\v2\x17.concord.record.v1.HeadR\x04head\x12\x18\n" +
-	"\aversion\x18\x02 \x01(\x04R\aversionB\x1eZ\x1cconcord/persistence/recordpbb\x06proto3"
+	"\aversion\x18\x02 \x01(\x04R\aversion\"\x8f\x01\n" +
+	"\x03Gap\x12#\n" +
+	"\rprevious_hash\x18\x01 \x01(\fR\fpreviousHash\x12+\n" +
+	"\x04head\x18\x02 \x01(\v2\x17.concord.record.v1.HeadR\x04head\x126\n" +
+	"\x06timers\x18\x03 \x03(\v2\x1e.concord.record.v1.TimerChangeR\x06timers\"E\n" +
+	"\vTimerChange\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
+	"\x03was\x18\x02 \x01(\x10R\x03was\x12\x10\n" +
+	"\x03due\x18\x03 \x01(\x10R\x03dueB\x1eZ\x1cconcord/persistence/recordpbb\x06proto3"
 
 var (
 	file_persistence_recordpb_record_proto_rawDescOnce sync.Once
@@ -550,23 +680,27 @@ func file_persistence_recordpb_record_proto_rawDescGZIP() []byte {
 	return file_persistence_recordpb_record_proto_rawDescData
 }
 
-var file_persistence_recordpb_record_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_persistence_recordpb_record_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_persistence_recordpb_record_proto_goTypes = []any{
-	(*Record)(nil),  // 0: concord.record.v1.Record
-	(*Part)(nil),    // 1: concord.record.v1.Part
-	(*Outcome)(nil), // 2: concord.record.v1.Outcome
-	(*Head)(nil),    // 3: concord.record.v1.Head
-	(*Base)(nil),    // 4: concord.record.v1.Base
+	(*Record)(nil),      // 0: concord.record.v1.Record
+	(*Part)(nil),        // 1: concord.record.v1.Part
+	(*Outcome)(nil),     // 2: concord.record.v1.Outcome
+	(*Head)(nil),        // 3: concord.record.v1.Head
+	(*Base)(nil),        // 4: concord.record.v1.Base
+	(*Gap)(nil),         // 5: concord.record.v1.Gap
+	(*TimerChange)(nil), // 6: concord.record.v1.TimerChange
 }
 var file_persistence_recordpb_record_proto_depIdxs = []int32{
 	1, // 0: concord.record.v1.Record.parts:type_name -> concord.record.v1.Part
 	2, // 1: concord.record.v1.Record.outcome:type_name -> concord.record.v1.Outcome
 	3, // 2: concord.record.v1.Base.head:type_name -> concord.record.v1.Head
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 3: concord.record.v1.Gap.head:type_name -> concord.record.v1.Head
+	6, // 4: concord.record.v1.Gap.timers:type_name -> concord.record.v1.TimerChange
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_persistence_recordpb_record_proto_init() }
@@ -580,7 +714,7 @@ func file_persistence_recordpb_record_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_persistence_recordpb_record_proto_rawDesc), len(file_persistence_recordpb_record_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"concord/actors/collection"
 	"concord/transport"
 )
 
@@ -100,6 +101,8 @@ type Version struct {
 	Reason     string    `json:"reason,omitempty"`
 	Fence      uint64    `json:"fence,omitempty" doc:"Fence of the lock it was written under"`
 	RevertedTo uint64    `json:"revertedTo,omitempty" doc:"Version whose content it restored"`
+	// Merge is how a write came out that was built on an older version.
+	Merge *collection.MergeData `json:"merge,omitempty" doc:"How it came out, if it was built on an older version"`
 	transport.Changed
 }
 

@@ -16,10 +16,11 @@ type PutRequest struct {
 
 // CommonRequest are the members that every write has.
 type CommonRequest struct {
-	BaseVersion uint64 `json:"baseVersion,omitempty" doc:"Version that the content is based on"`
-	Policy      string `json:"policy,omitempty" doc:"What to do if the base is stale"`
-	OnLocked    string `json:"onLocked,omitempty" enum:"queue" doc:"queue: leave the write here while another holds the lock"`
-	Reason      string `json:"reason,omitempty" doc:"Why; kept in the history"`
+	BaseVersion uint64   `json:"baseVersion,omitempty" doc:"Version that the content is based on"`
+	Policy      string   `json:"policy,omitempty" enum:"merge,merge-client,merge-server,client,server,merged,server-logic,custom-logic" doc:"What to do if the base is stale; else what the type says, or a refusal"`
+	Fields      []string `json:"fields,omitempty" doc:"Paths: a refusal shows the conflicts at these alone"`
+	OnLocked    string   `json:"onLocked,omitempty" enum:"queue" doc:"queue: leave the write here while another holds the lock; on a free scope it is as without"`
+	Reason      string   `json:"reason,omitempty" doc:"Why; kept in the history"`
 }
 
 // PatchRequest is the body of collection.patch with type application/json.
@@ -52,8 +53,10 @@ type RevertRequest struct {
 // TypeRequest is the body of type.put: the collection type itself. Every part is optional; what is left out is as if there
 // were no type.
 type TypeRequest struct {
-	Lock           *TypeLock `json:"lock,omitempty" doc:"How its collections are locked"`
-	RequireVersion bool      `json:"requireVersion,omitempty" doc:"A write must say which version it is based on; default false"`
+	Lock           *TypeLock     `json:"lock,omitempty" doc:"How its collections are locked"`
+	RequireVersion bool          `json:"requireVersion,omitempty" doc:"A write must say which version it is based on; default false"`
+	Conflict       *TypeConflict `json:"conflict,omitempty" doc:"What becomes of a write whose base is stale"`
+	Schemas        *TypeSchemas  `json:"schemas,omitempty" doc:"What the contents must be like"`
 }
 
 // TypeLock is how collections of a type are locked. Times are in seconds, and may be fractional.
@@ -74,6 +77,48 @@ type TypeContest struct {
 	Deadline  float64 `json:"deadline,omitempty" doc:"How long the holder has to answer; default 60"`
 	OnTimeout string  `json:"onTimeout,omitempty" enum:"keep,release" doc:"What becomes of the lock if the holder does not answer; default keep"`
 	Cooldown  float64 `json:"cooldown,omitempty" doc:"How long one who was denied must wait; default 30"`
+}
+
+// TryRequest is the body of type.try. A document or metadata that a side leaves out is not there on that side.
+type TryRequest struct {
+	Base   TrySide         `json:"base" doc:"What both sides were built on"`
+	Client TrySide         `json:"client" doc:"What a request would write"`
+	Server TrySide         `json:"server" doc:"What is stored"`
+	Policy string          `json:"policy,omitempty" enum:"merge,merge-client,merge-server,client,server,server-logic,custom-logic" doc:"Instead of the type's default, or of merge if it has none"`
+	Type   json.RawMessage `json:"type,omitempty" doc:"A collection type to be tried instead of the stored one"`
+}
+
+// TrySide is one side of a trial.
+type TrySide struct {
+	Metadata  map[string]any             `json:"metadata,omitempty"`
+	Documents map[string]json.RawMessage `json:"documents,omitempty"`
+}
+
+// TypeConflict is what becomes of a write whose base is stale.
+type TypeConflict struct {
+	Allowed []string    `json:"allowed,omitempty" enum:"merge,merge-client,merge-server,client,server,merged,server-logic,custom-logic" doc:"Policies that a write may ask for; left out: all. server-logic and custom-logic are one"`
+	Default *string     `json:"default,omitempty" nullable:"true" enum:"merge,merge-client,merge-server,client,server,merged,server-logic,custom-logic" doc:"Policy of a write that asks for none; null or left out: it is refused"`
+	Rules   []TypeRule  `json:"rules,omitempty" maxItems:"1000" doc:"How values are merged; the most exact rule of a path counts"`
+	Script  *TypeScript `json:"script,omitempty" doc:"Merge code, for the policy server-logic"`
+}
+
+// TypeRule is how the values at a path are merged.
+type TypeRule struct {
+	Path     string `json:"path" doc:"JSON Pointer from the collection: /metadata/... or /documents/<id>/...; * is exactly one level"`
+	Strategy string `json:"strategy" enum:"atomic,set,keyed,counter,max,min,client,server" doc:"How"`
+	Key      string `json:"key,omitempty" doc:"Of keyed: the member that names an element"`
+}
+
+// TypeScript is merge code.
+type TypeScript struct {
+	Source string `json:"source" minLength:"1" doc:"JavaScript that defines merge(base, client, server, ctx) or customEntityMerge(client, server); at most 32 KiB"`
+}
+
+// TypeSchemas is what the contents must be like, as JSON Schema 2020-12. Nothing is loaded: references stay inside.
+type TypeSchemas struct {
+	Metadata  json.RawMessage `json:"metadata,omitempty" doc:"JSON Schema of the metadata"`
+	Documents json.RawMessage `json:"documents,omitempty" doc:"JSON Schema of each document"`
+	Warn      bool            `json:"warn,omitempty" doc:"Violations are told in the answer, and refuse nothing; default false"`
 }
 
 // AppendRequest is the body of upload.append.

@@ -41,13 +41,15 @@ type ContestRequest struct {
 
 // DenyRequest is the body of lock.deny.
 type DenyRequest struct {
-	Reason string `json:"reason,omitempty" doc:"What the contestants are told, at most 500 bytes"`
+	Reason  string `json:"reason,omitempty" doc:"What the contestants are told, at most 500 bytes"`
+	Contest string `json:"contest,omitempty" doc:"Its id, as in the prompt: no other is answered; left out: the one that is open"`
 }
 
 // AcceptRequest is the body of lock.accept.
 type AcceptRequest struct {
 	Principal string `json:"principal,omitempty" doc:"Of the contestant; with session"`
 	Session   string `json:"session,omitempty" doc:"Of the contestant; left out: the oldest that wants the lock"`
+	Contest   string `json:"contest,omitempty" doc:"As in lock.deny"`
 }
 
 // Grant is the answer to who gets the lock.
@@ -134,7 +136,7 @@ func lockTable() []*transport.Operation {
 			Doc:    "Where your ticket stands; as text/event-stream it goes on, and keeps the ticket alive",
 			Answer: lock.TicketAnswer{}, Status: 200},
 		{Name: "operation.get", Method: "GET", Path: pathOperation, HasID: true, Inner: "operation", Right: transport.RightRead,
-			Doc: "What became of a parked update", Answer: Operation{}, Status: 200},
+			Doc: "What became of a parked update; it may say waiting for a moment after the scope got free", Answer: Operation{}, Status: 200},
 		{Name: "operation.cancel", Method: "DELETE", Path: pathOperation, HasID: true, Inner: "operation",
 			Right: transport.RightUpdate, Doc: "Call a parked update off", Status: 204},
 		{Name: "prompt.list", Method: "GET", Path: pathPrompts, Global: true, Right: transport.RightNone,

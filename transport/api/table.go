@@ -25,12 +25,15 @@ var (
 	paramCursor  = transport.Param{Name: "cursor", Type: transport.TypeString, Doc: "Where the page begins: next of the page before"}
 	paramReason  = transport.Param{Name: "reason", Type: transport.TypeString, Doc: "Why; kept in the history"}
 	paramBase    = transport.Param{Name: "baseVersion", Type: transport.TypeInteger, Doc: "The version that the change is based on"}
+	paramPolicy  = transport.Param{Name: "policy", Type: transport.TypeString, Doc: "What to do if the base is stale"}
 	paramVersion = transport.Param{Name: "version", Type: transport.TypeInteger, Doc: "A version instead of the newest"}
 	paramsWhen   = []transport.Param{paramVersion,
 		{Name: "at", Type: transport.TypeTime, Doc: "The state at a time instead of the newest"},
 	}
 	paramFields = transport.Param{Name: "fields", Type: transport.TypeString, Repeat: true,
 		Doc: "Only these paths (JSON Pointers below /metadata or /documents/<id>; * is one level), comma separated"}
+	paramConflicts = transport.Param{Name: "fields", Type: transport.TypeString, Repeat: true,
+		Doc: "Of a refusal, show the conflicts at these paths alone, comma separated"}
 )
 
 // Table is every operation, as callers see it. What the two APIs, the client, the command line and the documents know,
@@ -48,7 +51,7 @@ func underLock(table []*transport.Operation) []*transport.Operation {
 	for _, op := range table {
 		if op.Writes {
 			op.Locks, op.Under = true, true
-			op.Also = append(op.Also, transport.Outcome{Status: 202, Answer: Parked{}, Doc: "It waits for its turn: the scope is locked"})
+			op.Also = append(op.Also, transport.Outcome{Status: 202, Answer: Parked{}, Doc: "It waits for its turn: the scope is locked. A dry run says so, and leaves nothing waiting"})
 		}
 	}
 	return table
@@ -58,11 +61,11 @@ func collectionTable() []*transport.Operation {
 	return underLock([]*transport.Operation{
 		{Name: "collection.put", Method: "PUT", Path: pathCollection, HasID: true, Right: transport.RightUpdate,
 			Doc:    "Create a collection, or replace the parts of it that are given",
-			Params: []transport.Param{paramDryRun}, Writes: true,
+			Params: []transport.Param{paramDryRun, paramConflicts}, Writes: true,
 			Body: PutRequest{}, Answer: collection.Result{}, Status: 200},
 		{Name: "collection.patch", Method: "PATCH", Path: pathCollection, HasID: true, Right: transport.RightUpdate,
 			Doc:    "Change metadata and documents: many changes, one version",
-			Params: []transport.Param{paramDryRun}, Writes: true, Types: []string{transport.MediaJSONPatch, transport.MediaMergePatch},
+			Params: []transport.Param{paramDryRun, paramBase, paramPolicy, paramConflicts}, Writes: true, Types: []string{transport.MediaJSONPatch, transport.MediaMergePatch},
 			Body: PatchRequest{}, Answer: collection.Result{}, Status: 200},
 		{Name: "collection.get", Method: "GET", Path: pathCollection, HasID: true, Right: transport.RightRead,
 			Doc: "Read a collection: the newest version, another one, or the state at a time",
@@ -100,7 +103,7 @@ func historyTable() []*transport.Operation {
 			Doc:    "Who last wrote each document and each top-level member of the metadata",
 			Params: []transport.Param{paramLimit, paramCursor}, Answer: Blame{}, Status: 200},
 		{Name: "collection.events", Method: "GET", Path: pathCollection + "/events", HasID: true, Right: transport.RightRead,
-			Doc: "All events of the collection after a seq; as text/event-stream it goes on",
+			Doc: "The events of the collection after a seq that retention has left; as text/event-stream it goes on",
 			Params: []transport.Param{{Name: "after", Type: transport.TypeInteger, Doc: "The seq of the last event known"},
 				paramLimit, paramCursor},
 			Answer: EventPage{}, Status: 200},
@@ -111,14 +114,14 @@ func documentTable() []*transport.Operation {
 	return underLock([]*transport.Operation{
 		{Name: "document.put", Method: "PUT", Path: pathDocument, HasID: true, Inner: "document", Right: transport.RightUpdate,
 			Doc:    "Write one document of a collection",
-			Params: []transport.Param{paramDryRun}, Writes: true,
+			Params: []transport.Param{paramDryRun, paramConflicts}, Writes: true,
 			Body: DocumentPutRequest{}, Answer: collection.Result{}, Status: 200},
 		{Name: "document.get", Method: "GET", Path: pathDocument, HasID: true, Inner: "document", Right: transport.RightRead,
 			Doc: "Read one document: newest, at a version, or at a time", Params: paramsWhen,
 			Answer: Document{}, Status: 200},
 		{Name: "document.delete", Method: "DELETE", Path: pathDocument, HasID: true, Inner: "document",
 			Right: transport.RightUpdate, Doc: "Remove one document",
-			Params: []transport.Param{paramBase, paramReason, paramDryRun}, Writes: true,
+			Params: []transport.Param{paramBase, paramPolicy, paramConflicts, paramReason, paramDryRun}, Writes: true,
 			Answer: collection.Result{}, Status: 200},
 	})
 }
@@ -141,6 +144,9 @@ func typeTable() []*transport.Operation {
 				"its history stays readable",
 			Params: []transport.Param{paramReason, paramDryRun}, Writes: true,
 			Answer: collectiontype.Result{}, Status: 200},
+		{Name: "type.try", Method: "POST", Path: pathType + "/try", HasID: true, Right: transport.RightUpdate,
+			Doc:  "Merge three sides as collections of the type would, or of a type that is given instead; nothing is stored",
+			Body: TryRequest{}, Answer: collection.Trial{}, Status: 200},
 	}
 }
 

@@ -26,6 +26,7 @@ type call struct {
 	inner    string
 	header   nats.Header
 	members  []member
+	unmerged bool // of Update: see WithoutMerge
 }
 
 // member is a member of the request: a parameter, or a part of its body.
@@ -47,16 +48,25 @@ func Header(name, value string) CallOption {
 // In calls another provider than the client's own.
 func In(provider string) CallOption { return func(c *call) { c.provider = provider } }
 
-// providerOf is the provider that a call with the options is on.
-func (c *Client) providerOf(options []CallOption) string {
+// asked is a call as far as the options make it.
+func (c *Client) asked(options []CallOption) *call {
 	k := &call{provider: c.options.Provider, header: make(nats.Header)}
 	for _, option := range options {
 		option(k)
 	}
-	return k.provider
+	return k
 }
 
-// BaseVersion says which version the change is based on: it is refused if what it touches has changed since.
+// providerOf is the provider that a call with the options is on.
+func (c *Client) providerOf(options []CallOption) string { return c.asked(options).provider }
+
+// has says that an option has set the member.
+func (k *call) has(name string) bool {
+	return slices.ContainsFunc(k.members, func(m member) bool { return m.name == name })
+}
+
+// BaseVersion says which version the change is based on: if what it touches has changed since, it is refused, or settled as
+// OnConflict or the collection's type says.
 func BaseVersion(version uint64) CallOption { return Set("baseVersion", version) }
 
 // Reason says why; the history keeps it.
@@ -99,7 +109,7 @@ func Limit(items int) CallOption { return Set("limit", items) }
 // Cursor goes on where a page ended: it is the page's Next.
 func Cursor(next string) CallOption { return Set("cursor", next) }
 
-// Fields reads only these paths.
+// Fields reads only these paths; of a write that is refused because its base is stale, it shows the conflicts at these alone.
 func Fields(paths ...string) CallOption { return Set("fields", paths) }
 
 // OnlyDocuments reads only these documents.

@@ -172,7 +172,7 @@ func TestPrompts(t *testing.T) {
 	if p := <-seen; p.Over || p.ID != "demo" || p.Session != "1" || p.Contest.Contestants[0].Note != "please" {
 		t.Errorf("%+v", p)
 	}
-	if err := ann.LockDeny(ctx, "demo", l.Token(), "no"); err != nil {
+	if err := ann.LockDeny(ctx, "demo", l.Token(), client.DenyRequest{Reason: "no"}); err != nil {
 		t.Fatal(err)
 	}
 	if p := <-seen; !p.Over {
@@ -180,6 +180,40 @@ func TestPrompts(t *testing.T) {
 	}
 	cancel()
 	wg.Wait()
+}
+
+// An answer that is on its way while one contest ends and another opens does not hit the other.
+func TestALateAnswerHitsNoOtherContest(t *testing.T) {
+	ctx := within(t)
+	s := startService(t, stillClock)
+	bob, cid := s.as("bob", "1"), s.as("cid", "1")
+	l := locked(t, s.as("ann", "1"), client.LockOptions{})
+	first, err := bob.LockContest(ctx, "demo", client.ContestRequest{Acquire: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bob.LockWithdraw(ctx, "demo"); err != nil {
+		t.Fatal(err)
+	}
+	second, err := cid.LockContest(ctx, "demo", client.ContestRequest{Acquire: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Deny(ctx, first.Contest.Contest, "no"); !client.IsCode(err, problem.NoContest) {
+		t.Errorf("denied: %v", err)
+	}
+	if err := l.GiveUp(ctx, first.Contest.Contest); !client.IsCode(err, problem.NoContest) || l.Err() != nil {
+		t.Errorf("given up: %v, %v", err, l.Err())
+	}
+	if o, err := cid.LockOutcome(ctx, "demo"); err != nil || o.State != lock.Open {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if err := l.GiveUp(ctx, second.Contest.Contest); err != nil {
+		t.Error(err)
+	}
+	if o, err := cid.LockOutcome(ctx, "demo"); err != nil || o.State != lock.Granted {
+		t.Errorf("%+v, %v", o, err)
+	}
 }
 
 // Of a bearer token only the service knows whose it is.

@@ -202,12 +202,12 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 }
 
 func TestAHintBeyondTheDeadlineEndsTheCall(t *testing.T) {
-	s, c := perform(t, client.Options{Timeout: 2 * time.Second}, busy(time.Hour))
+	s, c := perform(t, client.Options{Timeout: time.Minute}, busy(time.Hour))
 	begin := time.Now()
 	if err := write(t.Context(), c); !client.IsCode(err, problem.Overloaded) {
 		t.Errorf("%v, want overloaded", err)
 	}
-	if took := time.Since(begin); took > time.Second || len(s.header("")) != 1 {
+	if took := time.Since(begin); took > time.Minute/2 || len(s.header("")) != 1 {
 		t.Errorf("took %v and %d attempts to see that no time is left", took, len(s.header("")))
 	}
 }

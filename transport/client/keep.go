@@ -171,9 +171,9 @@ func (l *Lock) answer(ctx context.Context, c Contest) {
 	for wait := retryMin; ; wait = min(2*wait, l.client.patience) {
 		var err error
 		if d.kind == keep {
-			err = l.Deny(ctx, d.reason)
+			err = l.Deny(ctx, c.ID, d.reason)
 		} else {
-			err = l.GiveUp(ctx)
+			err = l.GiveUp(ctx, c.ID)
 		}
 		if err == nil || !passes(err) || !pause(ctx, jittered(wait)) {
 			return // if it was refused the contest or the lock is over, as the next renewal tells

@@ -51,7 +51,7 @@ var Undecided = Decision{}
 // Keep denies the contest; all contestants are told why.
 func Keep(reason string) Decision { return Decision{keep, reason} }
 
-// GiveUp ends the lock for the oldest contestant that wants it, or for those in line.
+// GiveUp ends the lock for the oldest contestant that wants it. If the contest is over by then, the lock is kept.
 func GiveUp() Decision { return Decision{kind: giveUp} }
 
 // Lock is the lock of a collection, as long as it is held: it is renewed by itself until it is released or lost. It may be
@@ -192,10 +192,11 @@ func (l *Lock) SaveAndRelease(ctx context.Context, changes []Change, options ...
 	return result, nil
 }
 
-// GiveUp ends the lock for the oldest contestant that wants it, or, if there is none by now, for those in line.
-func (l *Lock) GiveUp(ctx context.Context) error {
-	err := l.client.LockAccept(ctx, l.id, l.token, Party{}, l.here())
-	if IsCode(err, problem.NoContest) {
+// GiveUp ends the lock for the oldest contestant that wants it, or, if there is none by now, for those in line. One that names
+// the contest that it answers ends the lock for that one's contestants only: it is refused with no-contest once that is over.
+func (l *Lock) GiveUp(ctx context.Context, contest string) error {
+	err := l.client.LockAccept(ctx, l.id, l.token, AcceptRequest{Contest: contest}, l.here())
+	if contest == "" && IsCode(err, problem.NoContest) {
 		err = l.client.LockRelease(ctx, l.id, l.token, l.here())
 	}
 	if err != nil {
@@ -207,10 +208,10 @@ func (l *Lock) GiveUp(ctx context.Context) error {
 	return nil
 }
 
-// Deny answers the open contest: the lock is kept, and all contestants are told why. It is refused with no-contest if there is
-// none.
-func (l *Lock) Deny(ctx context.Context, reason string) error {
-	return l.client.LockDeny(ctx, l.id, l.token, reason, l.here())
+// Deny answers the contest, or, if it names none, the open one: the lock is kept, and all contestants are told why. It is refused
+// with no-contest if there is none, or another.
+func (l *Lock) Deny(ctx context.Context, contest, reason string) error {
+	return l.client.LockDeny(ctx, l.id, l.token, DenyRequest{Reason: reason, Contest: contest}, l.here())
 }
 
 // here calls the provider of the lock.

@@ -147,15 +147,17 @@ func (c *Client) LockWithdraw(ctx context.Context, id string, options ...CallOpt
 	return c.tell(ctx, "lock.withdraw", id, nil, options)
 }
 
-// LockDeny keeps the lock, and tells all contestants why.
-func (c *Client) LockDeny(ctx context.Context, id, token, reason string, options ...CallOption) error {
-	o := members(member{"reason", reason})
+// LockDeny keeps the lock, and tells all contestants why. An answer that names its contest does not hit another that has opened
+// since: it is refused with no-contest.
+func (c *Client) LockDeny(ctx context.Context, id, token string, r DenyRequest, options ...CallOption) error {
+	o := members(member{"reason", r.Reason}, member{"contest", r.Contest})
 	return c.tell(ctx, "lock.deny", id, o.text(), with(options, LockToken(token)))
 }
 
-// LockAccept gives the lock up for a contestant: the one that is named, as far as it is, or else the oldest that wants it.
-func (c *Client) LockAccept(ctx context.Context, id, token string, contestant Party, options ...CallOption) error {
-	o := members(member{"principal", contestant.Principal}, member{"session", contestant.Session})
+// LockAccept gives the lock up for a contestant: the one that is named, as far as it is, or else the oldest that wants it. Its
+// contest is named as in LockDeny.
+func (c *Client) LockAccept(ctx context.Context, id, token string, r AcceptRequest, options ...CallOption) error {
+	o := members(member{"principal", r.Principal}, member{"session", r.Session}, member{"contest", r.Contest})
 	return c.tell(ctx, "lock.accept", id, o.text(), with(options, LockToken(token)))
 }
 

@@ -21,6 +21,8 @@ type (
 	Document       = api.Document
 	HistoryPage    = api.HistoryPage
 	HistoryItem    = api.Version
+	HistoryMerge   = collection.MergeData
+	Content        = collection.Content
 	Diff           = api.Diff
 	Blame          = api.Blame
 	BlameEntry     = api.BlameEntry
@@ -32,6 +34,8 @@ type (
 	TypeResult     = collectiontype.Result
 	UploadResult   = upload.Result
 	Grant          = api.Grant
+	DenyRequest    = api.DenyRequest
+	AcceptRequest  = api.AcceptRequest
 	Lease          = lock.GrantAnswer
 	Ticket         = lock.TicketAnswer
 	LockView       = lock.View

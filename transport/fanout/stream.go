@@ -266,26 +266,13 @@ func (t *Tail) send(ctx context.Context, events []outgoing) (uint64, error) {
 	if len(events) == 0 {
 		return 0, nil
 	}
-	id := nuid.Next()
-	for i, e := range events {
-		msg := t.message(e)
-		last := i == len(events)-1
-		if len(events) > 1 {
-			msg.Header[headerBatchID] = []string{id}
-			msg.Header[headerBatchSequence] = []string{strconv.Itoa(i + 1)}
+	m := newMessage(len(events))
+	for i, e := range events[:len(events)-1] {
+		if err := t.nc.PublishMsg(m.of(e, i+1)); err != nil {
+			return 0, fmt.Errorf("publish event %s: %w", e.id, err)
 		}
-		if !last {
-			if err := t.nc.PublishMsg(msg); err != nil {
-				return 0, fmt.Errorf("publish event %v#%d: %w", e.entity, e.seq, err)
-			}
-			continue
-		}
-		if len(events) > 1 {
-			msg.Header[headerBatchCommit] = []string{"1"}
-		}
-		return t.await(ctx, msg, len(events))
 	}
-	return 0, nil
+	return t.await(ctx, m.of(events[len(events)-1], len(events)), len(events))
 }
 
 // sendSingly publishes events one by one: the stream knows the ids of some of them although it has none of their
@@ -303,14 +290,38 @@ func (t *Tail) sendSingly(ctx context.Context, events []outgoing) (taken []outgo
 	return taken, seq, nil
 }
 
-func (t *Tail) message(e outgoing) *nats.Msg {
-	msg := &nats.Msg{Subject: e.subject, Data: e.data, Header: nats.Header{
-		jetstream.MsgIDHeader: []string{e.entity.EventID(e.seq)},
-	}}
-	if e.fence > 0 {
-		msg.Header[headerLockFence] = []string{strconv.FormatUint(e.fence, 10)}
+// message is one that is filled for each event of a batch anew: nats.go has encoded it when a publication returns.
+type message struct {
+	msg                 nats.Msg
+	size                int      // events of the batch
+	id, sequence, fence []string // what the header points at
+}
+
+func newMessage(size int) *message {
+	m := &message{size: size, id: make([]string, 1), sequence: make([]string, 1), fence: make([]string, 1)}
+	m.msg.Header = nats.Header{jetstream.MsgIDHeader: m.id}
+	if size > 1 {
+		m.msg.Header[headerBatchID] = []string{nuid.Next()}
+		m.msg.Header[headerBatchSequence] = m.sequence
 	}
-	return msg
+	return m
+}
+
+// of is the message of the n-th event. It is valid until the next is made.
+func (m *message) of(e outgoing, n int) *nats.Msg {
+	m.msg.Subject, m.msg.Data, m.id[0] = e.subject, e.data, e.id
+	if m.size > 1 {
+		m.sequence[0] = strconv.Itoa(n)
+		if n == m.size {
+			m.msg.Header[headerBatchCommit] = []string{"1"}
+		}
+	}
+	delete(m.msg.Header, headerLockFence)
+	if e.fence > 0 {
+		m.fence[0] = strconv.FormatUint(e.fence, 10)
+		m.msg.Header[headerLockFence] = m.fence
+	}
+	return &m.msg
 }
 
 // await sends the last message of a batch and reads the stream's word. No answer means that nothing is known.

@@ -245,6 +245,7 @@ func (t *Tail) step(ctx context.Context) (progress bool, err error) {
 // outgoing is one event on its way.
 type outgoing struct {
 	subject string
+	id      string // of the event and of its message
 	entity  persistence.EntityID
 	seq     uint64
 	fence   uint64
@@ -314,8 +315,9 @@ func (t *Tail) take(b *batch, p persistence.Partition, rec persistence.LogRecord
 	if rec.Record.GetSeq() == 0 || !t.published(rec.Entity.Kind) || at.Before(b.oldestKept) || dropped {
 		return
 	}
-	data := transport.EventOf(rec.Record).Render()
-	b.events = append(b.events, outgoing{t.subject(rec.Entity), rec.Entity, rec.Record.GetSeq(), rec.Record.GetFence(), data})
+	event := transport.EventOf(rec.Record)
+	data := event.Render()
+	b.events = append(b.events, outgoing{t.subject(rec.Entity), event.ID, rec.Entity, event.Seq, event.Fence, data})
 	b.bytes += len(data)
 	if b.oldest.IsZero() || at.Before(b.oldest) {
 		b.oldest = at

@@ -101,12 +101,12 @@ func (x *exchange) translated() (*transport.Reply, error) {
 			return nil, err
 		}
 	}
+	if x.alias.Serve != nil {
+		return x.alias.Serve(x.request, x.ask)
+	}
 	reply, err := x.ask(x.request)
 	if err == nil && x.alias.Reply != nil {
 		return x.alias.Reply(x.request, reply)
-	}
-	if err != nil && x.alias.Refuse != nil {
-		err = x.alias.Refuse(err)
 	}
 	return reply, err
 }
@@ -178,7 +178,7 @@ func (x *exchange) reply(r *transport.Reply) {
 		h.Set(name, value)
 	}
 	if x.request.Op.Stream != nil {
-		h.Set("Vary", "Accept")
+		h.Add("Vary", "Accept")
 	}
 	if r.Body != nil {
 		contentType := r.ContentType
@@ -210,7 +210,11 @@ func (x *exchange) refuse(err error) {
 		x.server.observer.Dropped("client gone")
 		panic(http.ErrAbortHandler) // or net/http would say 200
 	}
-	p := problem.Of(err)
+	said := err
+	if x.alias != nil && x.alias.Refuse != nil {
+		said = x.alias.Refuse(err)
+	}
+	p := problem.Of(said)
 	x.server.observer.Refused(x.request, p, err)
 	x.answered(p.Code)
 	h := x.w.Header()

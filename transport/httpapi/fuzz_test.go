@@ -37,6 +37,11 @@ func FuzzRequest(f *testing.F) {
 			[]byte("--b\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\nt\r\n--b--\r\n"))
 		f.Add("DELETE", target, "X-Neverpile-Lock-Token: t\r\n", []byte(nil))
 	}
+	for _, method := range []string{"GET", "HEAD", "PUT", "DELETE"} {
+		f.Add(method, letters+"/documents/a", "X-Kinvey-Custom-Request-Properties: {\"ConflictResolutionWinner\": \"server\"}\r\n",
+			[]byte(`{"_id":"a","n":1,"_kmd":{"lmt":"2026-01-01T00:00:00.000Z"}}`))
+		f.Add(method, letters+"/documents/b", "X-Kinvey-Custom-Request-Properties: {}\r\n", []byte(`{"_kmd":{}}`))
+	}
 	s := newStack(f)
 	s.logged.forget = true
 	s.ask("PUT", letters, `{"metadata":{"n":1},"documents":{"a":1}}`).is(201)

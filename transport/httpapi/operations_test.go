@@ -78,6 +78,7 @@ func TestEveryOperation(t *testing.T) {
 	ask("collection.blame", "", 200)
 	ask("collection.events", "", 200, "?after=1")
 	ask("type.put", example("type.put", "application/json"), 201)
+	ask("type.try", example("type.try", "application/json"), 200)
 	ask("type.put", `{}`, 200)
 	ask("type.get", "", 200)
 	ask("type.get", "", 200, "?version=1")
@@ -339,6 +340,10 @@ func TestBodiesHaveTheMembersOfTheirTypes(t *testing.T) {
 		"ChangeRequest": s.ask("PATCH", letters, `{"changes":[{"no such member":1}]}`),
 		"TypeLock":      s.ask("PUT", typePath, `{"lock":{"no such member":1}}`),
 		"TypeContest":   s.ask("PUT", typePath, `{"lock":{"contest":{"no such member":1}}}`),
+		"TypeConflict":  s.ask("PUT", typePath, `{"conflict":{"no such member":1}}`),
+		"TypeRule":      s.ask("PUT", typePath, `{"conflict":{"rules":[{"no such member":1}]}}`),
+		"TypeScript":    s.ask("PUT", typePath, `{"conflict":{"script":{"no such member":1}}}`),
+		"TypeSchemas":   s.ask("PUT", typePath, `{"schemas":{"no such member":1}}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(sorted(s.openapi.members(name)), sorted(knownMembers(t, inner))); diff != "" {
@@ -364,6 +369,8 @@ func knownMembers(t *testing.T, a *answer) []string {
 
 func schemaName(op *transport.Operation) string {
 	switch op.Body.(type) {
+	case api.TryRequest:
+		return "TryRequest"
 	case api.AcquireRequest:
 		return "AcquireRequest"
 	case api.RenewRequest:

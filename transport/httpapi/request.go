@@ -84,6 +84,9 @@ func (x *exchange) readHeaders() error {
 	if x.alias == nil {
 		return nil
 	}
+	if err := x.readTrigger(); err != nil {
+		return err
+	}
 	for theirs, ours := range x.alias.Headers {
 		values, known := x.in.Header.Values(theirs), x.in.Header.Values(ours)
 		if len(values) > 1 || len(values) == 1 && len(known) == 1 && values[0] != known[0] {
@@ -93,6 +96,23 @@ func (x *exchange) readHeaders() error {
 			x.request.SetHeader(ours, values[0])
 		}
 	}
+	return nil
+}
+
+// readTrigger reads the header that brought the request to its alias.
+func (x *exchange) readTrigger() error {
+	name := x.alias.Trigger
+	if name == "" {
+		return nil
+	}
+	values, most := x.in.Header.Values(name), x.server.gate.Limits.HeaderMaxBytes
+	switch {
+	case len(values) > 1:
+		return problem.At("header "+name, "is given %d times", len(values))
+	case len(values[0]) > most:
+		return problem.At("header "+name, "%d bytes: the limit is %d", len(values[0]), most)
+	}
+	x.request.Trigger = values[0]
 	return nil
 }
 

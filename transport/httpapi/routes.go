@@ -77,7 +77,7 @@ func (s *Server) route(table []*transport.Operation) {
 		r.operation(op, s.config.Aliases)
 	}
 	for _, a := range s.config.Aliases {
-		if a.Scopes == "" {
+		if !a.Shares() {
 			r.add(a.Method, a.Path, a.Operation, byAlias(a))
 		}
 	}
@@ -118,20 +118,24 @@ func (r *routes) add(method, path string, op *transport.Operation, serve func(*e
 	r.server.mux.Handle(method+" "+path, r.server.handler(op, serve))
 }
 
-// operation adds the route of an operation, which aliases may share with it: the scope in the path tells whose it is.
+// operation adds the route of an operation, which aliases may share with it: the scope in the path or a header tells
+// whose it is.
 func (r *routes) operation(op *transport.Operation, aliases []*transport.Alias) {
 	own := r.server.handler(op, func(x *exchange) error { return x.operate() })
 	var shared []*transport.Alias
 	var theirs []http.HandlerFunc
 	for _, a := range aliases {
-		if a.Scopes != "" && a.Method == op.Method && a.Path == op.Path {
+		if a.Shares() && a.Method == op.Method && a.Path == op.Path {
 			shared, theirs = append(shared, a), append(theirs, r.server.handler(a.Operation, byAlias(a)))
 		}
 	}
 	r.note(op.Method, op.Path)
 	r.server.mux.HandleFunc(op.Method+" "+op.Path, func(w http.ResponseWriter, in *http.Request) {
 		for i, a := range shared {
-			if a.For(in.PathValue("scope")) {
+			if a.Trigger != "" && op.Method == http.MethodGet {
+				w.Header().Add("Vary", a.Trigger) // a cache must not take the one for the other
+			}
+			if a.For(in.PathValue("scope"), in.Header.Values) {
 				theirs[i](w, in)
 				return
 			}
@@ -237,7 +241,7 @@ func index(table []*transport.Operation, c Config) []byte {
 		page.Operations = append(page.Operations, entry)
 	}
 	for _, a := range c.Aliases {
-		if a.Scopes == "" {
+		if !a.Shares() {
 			page.Operations = append(page.Operations, indexEntry{Name: a.ID(), Doc: a.Doc, Method: a.Method, Path: a.Path, Right: a.Right})
 		}
 	}

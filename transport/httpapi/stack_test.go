@@ -26,6 +26,7 @@ import (
 	"concord/transport"
 	"concord/transport/dossier"
 	"concord/transport/httpapi"
+	"concord/transport/kinvey"
 	"concord/transport/operations"
 )
 
@@ -44,6 +45,8 @@ type stack struct {
 	store   *pebblestore.Store
 	host    *host.Host
 	clock   *host.TestClock
+	world   *entity.World
+	service *operations.Service
 	table   []*transport.Operation
 	server  *httpapi.Server
 	logged  *log
@@ -115,6 +118,7 @@ func newStack(t testing.TB, configure ...func(*stack)) *stack {
 			t.Errorf("%v panicked: %v\n%s", id, cause, stack)
 		},
 		Failed: func(id persistence.EntityID, _ string, err error) { t.Errorf("%v failed: %v", id, err) }}
+	s.world = world
 	s.host = host.New(actors.Kinds(actors.DefaultLimits, [32]byte{}), world, s.store, committer, s.clock, host.DefaultBounds,
 		host.Observer{Activated: func(time.Duration, error) {}, Passivated: func() {}, Refused: func(string) {}},
 		slog.New(slog.DiscardHandler))
@@ -122,10 +126,10 @@ func newStack(t testing.TB, configure ...func(*stack)) *stack {
 	service := &operations.Service{Host: s.host, Store: s.store, Clock: s.clock, Limits: operations.DefaultLimits,
 		NewID: func() string { return fmt.Sprintf("id-%d", ids.Add(1)) }, Watchers: watchers, Board: board, Admin: operator{},
 		Failed: func(string, error) {}}
-	s.table = service.Table()
+	s.service, s.table = service, service.Table()
 	s.gate = transport.Gate{Auth: transport.AuthOff{}, Now: s.clock.Now, Limits: transport.DefaultLimits,
 		Exists: service.ProviderExists}
-	s.config.Aliases = dossier.Aliases(s.table)
+	s.config.Aliases = append(dossier.Aliases(s.table), kinvey.Aliases(s.table, service.Timed())...)
 	for _, c := range configure {
 		c(s)
 	}

@@ -55,7 +55,7 @@ type Server struct {
 	observer  Observer
 	requestID func() string
 	service   micro.Service
-	reads     chan func()
+	reads     chan *call
 	reading   atomic.Int64 // reads without their answer: a slow disk must not pile answers up
 	mu        sync.RWMutex // of stopping
 	stopping  bool
@@ -76,11 +76,11 @@ func Start(nc *nats.Conn, c Config, g *transport.Gate, table []*transport.Operat
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{config: c, nc: nc, gate: g, observer: o, requestID: requestID, service: service,
-		reads: make(chan func(), readersMaxQueue), cancel: cancel}
+		reads: make(chan *call, readersMaxQueue), cancel: cancel}
 	for range readersCount {
 		s.readers.Go(func() {
-			for read := range s.reads {
-				read()
+			for c := range s.reads {
+				c.handle(ctx)
 			}
 		})
 	}
@@ -146,7 +146,7 @@ func (s *Server) take(ctx context.Context, op *transport.Operation, req micro.Re
 		c.done(nil, p)
 		return
 	}
-	s.reads <- func() { c.handle(ctx) } // never waits: the count is the queue's bound
+	s.reads <- c // never waits: the count is the queue's bound
 }
 
 // handle runs the operation. A panic in it is an answer, too, and no harm to others.

@@ -17,20 +17,22 @@ import (
 // made of. It follows the log, and is read from the index of timers at the start; renewals are not on it. It grows with
 // the locks, not with the collections. It is safe for concurrent use.
 type Board struct {
-	mu       sync.Mutex
-	locks    map[persistence.EntityID]lock.State
-	of       map[string]map[persistence.EntityID]bool // by the principal that holds it
-	parked   map[string]uint64                        // bytes, by provider
-	tally    Tally
-	meter    *LockMeter                        // nil: nobody counts
-	watchers map[string]map[chan struct{}]bool // by principal
-	streams  int
+	mu        sync.Mutex
+	locks     map[persistence.EntityID]lock.State
+	order     map[string]*idSet                        // of the locks, by provider
+	contested map[string]map[persistence.EntityID]bool // locks, by the principal that holds them
+	parked    map[string]uint64                        // bytes, by provider
+	tally     Tally
+	meter     *LockMeter                        // nil: nobody counts
+	watchers  map[string]map[chan struct{}]bool // by principal
+	streams   int
 }
 
 // NewBoard makes an empty board.
 func NewBoard() *Board {
-	return &Board{locks: make(map[persistence.EntityID]lock.State), of: make(map[string]map[persistence.EntityID]bool),
-		parked: make(map[string]uint64), watchers: make(map[string]map[chan struct{}]bool)}
+	return &Board{locks: make(map[persistence.EntityID]lock.State), order: make(map[string]*idSet),
+		contested: make(map[string]map[persistence.EntityID]bool), parked: make(map[string]uint64),
+		watchers: make(map[string]map[chan struct{}]bool)}
 }
 
 // Load reads what is not free: each such collection has a timer.
@@ -104,41 +106,55 @@ func (b *Board) set(id persistence.EntityID, head persistence.Head, news []happe
 	if b.meter != nil {
 		b.meter.count(before, news)
 	}
-	b.parked[id.Provider] += waiting(after) - waiting(before)
-	if b.parked[id.Provider] == 0 {
+	_, was := lock.Waiting(before)
+	_, is := lock.Waiting(after)
+	if b.parked[id.Provider] += is - was; b.parked[id.Provider] == 0 {
 		delete(b.parked, id.Provider)
 	}
-	was, held := lock.HolderOf(before)
-	is, holds := lock.HolderOf(after)
-	if held && (!holds || is.Principal != was.Principal) {
-		if delete(b.of[was.Principal], id); len(b.of[was.Principal]) == 0 {
-			delete(b.of, was.Principal)
+	b.contest(id, before, after)
+	b.put(id, after)
+	return nil
+}
+
+// contest notes whose locks are contested, and wakes those who look.
+func (b *Board) contest(id persistence.EntityID, before, after lock.State) {
+	was, _ := lock.HolderOf(before)
+	is, _ := lock.HolderOf(after)
+	if lock.IsContested(before) {
+		if delete(b.contested[was.Principal], id); len(b.contested[was.Principal]) == 0 {
+			delete(b.contested, was.Principal)
 		}
 	}
-	if holds {
-		if b.of[is.Principal] == nil {
-			b.of[is.Principal] = make(map[persistence.EntityID]bool)
+	if lock.IsContested(after) {
+		if b.contested[is.Principal] == nil {
+			b.contested[is.Principal] = make(map[persistence.EntityID]bool)
 		}
-		b.of[is.Principal][id] = true
-	}
-	if lock.Idle(after) {
-		delete(b.locks, id)
-	} else {
-		b.locks[id] = after
+		b.contested[is.Principal][id] = true
 	}
 	b.wake(was.Principal)
 	if is.Principal != was.Principal {
 		b.wake(is.Principal)
 	}
-	return nil
 }
 
-// waiting is how many bytes wait for their turn.
-func waiting(s lock.State) (bytes uint64) {
-	for _, op := range lock.Operations(s) {
-		bytes += op.Bytes
+// put puts the lock in its place, or takes it away if there is none any more.
+func (b *Board) put(id persistence.EntityID, s lock.State) {
+	_, known := b.locks[id]
+	order := b.order[id.Provider]
+	switch {
+	case !lock.Idle(s):
+		b.locks[id] = s
+		if order == nil {
+			order = new(idSet)
+			b.order[id.Provider] = order
+		}
+		order.add(id.ID)
+	case known:
+		delete(b.locks, id)
+		if order.remove(id.ID); order.empty() {
+			delete(b.order, id.Provider)
+		}
 	}
-	return bytes
 }
 
 func (b *Board) wake(principal string) {
@@ -173,15 +189,18 @@ func (b *Board) Room(provider string, bytes, limit int) error {
 
 // Locked are the collections of the provider that are not free, in order of their ids, those after one only.
 func (b *Board) Locked(provider, after string, most int) (ids []persistence.EntityID) {
-	b.mu.Lock()
-	for id := range b.locks {
-		if id.Provider == provider && id.ID > after {
-			ids = append(ids, id)
-		}
+	b.mu.Lock() // the committer waits for it
+	defer b.mu.Unlock()
+	order := b.order[provider]
+	if order == nil {
+		return nil
 	}
-	b.mu.Unlock() // the committer waits for it
-	slices.SortFunc(ids, func(a, c persistence.EntityID) int { return cmp.Compare(a.ID, c.ID) })
-	return ids[:min(len(ids), most)]
+	page := order.after(after, most)
+	ids = make([]persistence.EntityID, len(page))
+	for i, id := range page {
+		ids[i] = persistence.EntityID{Kind: persistence.KindCollection, Provider: provider, ID: id}
+	}
+	return ids
 }
 
 // promptsMax is how many prompts one answer names, the oldest.
@@ -192,11 +211,8 @@ func (b *Board) Prompts(principal string) []api.Prompt {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	prompts := []api.Prompt{}
-	for id := range b.of[principal] {
+	for id := range b.contested[principal] {
 		c := lock.ContestOf(b.locks[id])
-		if c == nil {
-			continue
-		}
 		holder, _ := lock.HolderOf(b.locks[id])
 		prompts = append(prompts, api.Prompt{Provider: id.Provider, ID: id.ID, Session: holder.Session, Contest: *c})
 	}

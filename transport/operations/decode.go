@@ -3,12 +3,15 @@ package operations
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"concord/actors/collection"
 	"concord/actors/jsonvalue"
 	"concord/actors/problem"
+	"concord/actors/rules"
 	"concord/transport"
 )
 
@@ -16,6 +19,7 @@ import (
 const (
 	reasonMaxBytes = 1024
 	changesMax     = 10_000
+	secondsMax     = 366 * 24 * 3600 // of a length in a request; what is longer than allowed is clamped or refused later
 )
 
 // envelope is a request body of ours, opened: its members by their exact names. Contents stay text.
@@ -106,27 +110,55 @@ func (e *envelope) number(name string) (*uint64, error) {
 	return &n, nil
 }
 
-// common are the members that every write has.
-type common struct {
-	base           *uint64
-	policy, reason string
-	queue          bool // wait for its turn if the scope is locked
+// seconds is a length; 0 if it is not there.
+func (e *envelope) seconds(name string) (time.Duration, error) {
+	m, ok := e.members[name]
+	if !ok {
+		return 0, nil
+	}
+	n, err := strconv.ParseFloat(string(m.Text), 64)
+	if m.Kind != jsonvalue.Number || err != nil || !(n > 0) || n > secondsMax {
+		return 0, problem.At(e.at(name), "must be a number of seconds above 0")
+	}
+	return time.Duration(n * float64(time.Second)), nil
 }
 
-var commonNames = []string{"baseVersion", "policy", "onLocked", "reason"}
+// flag is a boolean; otherwise is what it is if it is not there.
+func (e *envelope) flag(name string, otherwise bool) (bool, error) {
+	m, ok := e.members[name]
+	if !ok {
+		return otherwise, nil
+	}
+	if m.Kind != jsonvalue.Bool {
+		return false, problem.At(e.at(name), "must be true or false")
+	}
+	return string(m.Text) == "true", nil
+}
 
-// policies are the names that a write may ask for; which a collection offers is its own matter.
-var policies = []string{"merge", "merge-client", "merge-server", "client", "server", "merged", "server-logic", "custom-logic"}
+// common are the members that every write has.
+type common struct {
+	base   *uint64
+	policy rules.Policy
+	fields []jsonvalue.Pointer // conflicts elsewhere are not shown
+	reason string
+	queue  bool // wait for its turn if the scope is locked
+}
+
+var commonNames = []string{"baseVersion", "policy", "fields", "onLocked", "reason"}
 
 func (e *envelope) common() (c common, err error) {
 	if c.base, err = e.number("baseVersion"); err != nil {
 		return c, err
 	}
-	if c.policy, err = e.str("policy", 64); err != nil {
+	policy, err := e.str("policy", 64)
+	if err != nil {
 		return c, err
 	}
-	if c.policy != "" && !contains(policies, c.policy) {
-		return c, problem.At(e.at("policy"), "unknown policy; known are %s", strings.Join(policies, ", "))
+	if c.policy, err = parsePolicy(policy, e.at("policy")); err != nil {
+		return c, err
+	}
+	if c.fields, err = e.paths("fields"); err != nil {
+		return c, err
 	}
 	onLocked, err := e.str("onLocked", 64)
 	if err != nil {
@@ -138,6 +170,44 @@ func (e *envelope) common() (c common, err error) {
 	c.queue = onLocked == "queue"
 	c.reason, err = e.str("reason", reasonMaxBytes)
 	return c, err
+}
+
+// parsePolicy knows the names of the policies; which of them a collection allows is its own matter.
+func parsePolicy(name, path string) (rules.Policy, error) {
+	p := rules.Policy(name)
+	if name == "" || slices.Contains(rules.Policies, p) {
+		return p, nil
+	}
+	known := make([]string, len(rules.Policies))
+	for i, p := range rules.Policies {
+		known[i] = string(p)
+	}
+	return "", problem.At(path, "unknown policy; known are %s", strings.Join(known, ", "))
+}
+
+// paths is a list of JSON Pointers below the metadata or a document.
+func (e *envelope) paths(name string) ([]jsonvalue.Pointer, error) {
+	m, ok := e.members[name]
+	if !ok {
+		return nil, nil
+	}
+	if m.Kind != jsonvalue.Array {
+		return nil, problem.At(e.at(name), "must be an array of paths")
+	}
+	v, err := jsonvalue.Parse(m.Text)
+	if err != nil {
+		return nil, syntax(e.at(name), err)
+	}
+	if v.Len() > fieldsMax {
+		return nil, problem.At(e.at(name), "%d paths: the limit is %d", v.Len(), fieldsMax)
+	}
+	paths := make([]jsonvalue.Pointer, v.Len())
+	for i, element := range v.Elements() {
+		if paths[i], err = partPath(element.Str()); err != nil || element.Kind() != jsonvalue.String {
+			return nil, problem.At(e.at(name)+indexPath(i), "must be a path below /metadata or /documents/<id>")
+		}
+	}
+	return paths, nil
 }
 
 // under reads how a write stands to the lock. queue is what its body says.

@@ -54,6 +54,9 @@ func (s *Service) documentPut(_ context.Context, r *transport.Request, done repl
 		return
 	}
 	w, reason, err := decodeDocumentPut(e, r)
+	if err == nil {
+		err = settleParams(r, w)
+	}
 	if err != nil {
 		done(nil, err)
 		return
@@ -73,7 +76,7 @@ func decodeDocumentPut(e *envelope, r *transport.Request) (*collection.Write, st
 	if err := e.changeValue(&ch); err != nil {
 		return nil, "", err
 	}
-	w := &collection.Write{Policy: c.policy, Single: true, Under: collection.Under{Park: c.queue}}
+	w := &collection.Write{Policy: c.policy, Fields: c.fields, Single: true, Under: collection.Under{Park: c.queue}}
 	w.Base = c.base
 	if err := partPreconditions(r, &ch); err != nil {
 		return nil, "", err
@@ -106,7 +109,7 @@ func partPreconditions(r *transport.Request, ch *collection.Change) error {
 
 // documentDelete removes one document.
 func (s *Service) documentDelete(_ context.Context, r *transport.Request, done reply) {
-	base, reason, err := deleteParams(r)
+	reason, err := reasonParam(r)
 	if err != nil {
 		done(nil, err)
 		return
@@ -117,6 +120,9 @@ func (s *Service) documentDelete(_ context.Context, r *transport.Request, done r
 		return
 	}
 	w := &collection.Write{Changes: []collection.Change{ch}}
-	w.Base = base
+	if err := settleParams(r, w); err != nil {
+		done(nil, err)
+		return
+	}
 	s.change(r, w, &w.Under, reason, done)
 }

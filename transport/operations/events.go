@@ -105,14 +105,9 @@ func (s *Service) collectionEventStream(ctx context.Context, r *transport.Reques
 }
 
 func (s *Service) durableEvents(ctx context.Context, id persistence.EntityID, after uint64) ([]transport.Event, error) {
-	var batch []transport.Event
-	for rec, err := range s.Store.Records(id, after) {
-		if err != nil {
-			return nil, err
-		}
-		if batch = append(batch, transport.EventOf(rec)); len(batch) == streamBatchMax {
-			break
-		}
+	batch, err := s.eventsNow(id, after)
+	if err != nil {
+		return nil, err
 	}
 	durable := make(chan struct{})
 	s.Host.Settled(id, func() { close(durable) })
@@ -122,6 +117,21 @@ func (s *Service) durableEvents(ctx context.Context, id persistence.EntityID, af
 	case <-ctx.Done():
 		return nil, nil
 	}
+}
+
+// eventsNow reads one moment of the store: retention may be at work.
+func (s *Service) eventsNow(id persistence.EntityID, after uint64) (batch []transport.Event, err error) {
+	view := s.Store.View()
+	defer func() { err = errors.Join(err, view.Close()) }()
+	for rec, err := range view.Records(id, after) {
+		if err != nil {
+			return nil, err
+		}
+		if batch = append(batch, transport.EventOf(rec)); len(batch) == streamBatchMax {
+			break
+		}
+	}
+	return batch, nil
 }
 
 // watchersMax bounds the streams of one node.

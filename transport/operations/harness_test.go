@@ -29,6 +29,7 @@ type bench struct {
 	table   map[string]*transport.Operation
 	clock   *host.TestClock
 	store   *pebblestore.Store
+	scripts *fakeScripts
 	stop    func()
 }
 
@@ -46,7 +47,7 @@ func start(t testing.TB, fs vfs.FS) *bench {
 		t.Fatal(err)
 	}
 	clock.Set(newest)
-	b := &bench{t: t, clock: clock, store: store}
+	b := &bench{t: t, clock: clock, store: store, scripts: new(fakeScripts)}
 	watchers, board := NewWatchers(), NewBoard()
 	if err := board.Load(store); err != nil {
 		t.Fatal(err)
@@ -54,7 +55,7 @@ func start(t testing.TB, fs vfs.FS) *bench {
 	var h *host.Host
 	c := persistence.NewCommitter(store, persistence.CommitMetrics{}, board.Committed, watchers.Committed,
 		func(g []*persistence.Entry) { h.Committed(g) })
-	world := &entity.World{Store: store, Committer: c, Now: clock.Now, Started: clock.Now(),
+	world := &entity.World{Store: store, Scripts: b.scripts, Recent: entity.NewRecent(), Committer: c, Now: clock.Now, Started: clock.Now(),
 		Panicked: func(id persistence.EntityID, _ string, cause any, stack []byte) {
 			t.Errorf("decision of %v panicked: %v\n%s", id, cause, stack)
 		},
@@ -64,7 +65,7 @@ func start(t testing.TB, fs vfs.FS) *bench {
 		Broken: func(err error) { t.Error(err) },
 	}, slog.New(slog.DiscardHandler))
 	ids := 0
-	b.service = &Service{Host: h, Store: store, Clock: clock, Limits: DefaultLimits, Watchers: watchers, Board: board,
+	b.service = &Service{Host: h, Store: store, Clock: clock, Limits: DefaultLimits, Watchers: watchers, Board: board, Scripts: b.scripts,
 		NewID: func() string { ids++; return fmt.Sprintf("id%d", ids) }}
 	b.table = make(map[string]*transport.Operation)
 	for _, op := range b.service.Table() {

@@ -68,7 +68,7 @@ func versionOf(rec *recordpb.Record) (api.Version, error) {
 		if err != nil {
 			return v, err
 		}
-		v.RevertedTo = saved.GetRevertedTo()
+		v.RevertedTo, v.Merge = saved.GetRevertedTo(), collection.MergeOf(saved).Data()
 	}
 	return v, nil
 }

@@ -199,7 +199,7 @@ func TestLockListPassesOverWhatIsFree(t *testing.T) {
 	for _, id := range []string{"a", "b", "c", "d"} {
 		free := held
 		free.ID = id
-		b.service.Board.locks[free] = b.service.Board.locks[held]
+		b.service.Board.put(free, b.service.Board.locks[held])
 	}
 	b.service.Board.mu.Unlock()
 	if l := must[api.LockPage](b, "lock.list", "", ``, param("limit", "1")); len(l.Items) != 1 || l.Items[0].ID != "z" || l.Next != "" {

@@ -18,17 +18,16 @@ func (t *Tally) add(s lock.State, sign int) {
 	if s.Held() {
 		t.Held += sign
 	}
-	if lock.ContestOf(s) != nil {
+	if lock.IsContested(s) {
 		t.Contested += sign
 	}
 	if lock.IsOffered(s) {
 		t.Offered += sign
 	}
 	t.Tickets += sign * lock.Tickets(s)
-	for _, op := range lock.Operations(s) {
-		t.Parked += sign
-		t.ParkedBytes += sign * int(op.Bytes)
-	}
+	count, bytes := lock.Waiting(s)
+	t.Parked += sign * count
+	t.ParkedBytes += sign * int(bytes)
 }
 
 // LockMeter is told what happens to locks, once it is durable. All fields must be set, and none may block.

@@ -3,6 +3,7 @@ package operations
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -92,8 +93,8 @@ func fieldsParam(r *transport.Request) ([]jsonvalue.Pointer, error) {
 	var paths []jsonvalue.Pointer
 	for _, given := range r.Params["fields"] {
 		for text := range strings.SplitSeq(given, ",") {
-			p, err := jsonvalue.ParsePointer(text)
-			if err != nil || len(p) == 0 || p[0] != "metadata" && (p[0] != "documents" || len(p) < 2) {
+			p, err := partPath(text)
+			if err != nil {
 				return nil, problem.At("fields", "%q is no path below /metadata or /documents/<id>", text)
 			}
 			paths = append(paths, p)
@@ -103,6 +104,18 @@ func fieldsParam(r *transport.Request) ([]jsonvalue.Pointer, error) {
 		return nil, problem.At("fields", "%d paths: the limit is %d", len(paths), fieldsMax)
 	}
 	return paths, nil
+}
+
+// errNoPart says that a path is not below the metadata or a document.
+var errNoPart = errors.New("no path below /metadata or /documents/<id>")
+
+// partPath is a JSON Pointer below the metadata or a document.
+func partPath(text string) (jsonvalue.Pointer, error) {
+	p, err := jsonvalue.ParsePointer(text)
+	if err != nil || len(p) == 0 || p[0] != "metadata" && (p[0] != "documents" || len(p) < 2) {
+		return nil, errNoPart
+	}
+	return p, nil
 }
 
 func indexPath(i int) string { return "/" + strconv.Itoa(i) }

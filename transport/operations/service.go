@@ -18,6 +18,7 @@ import (
 	"concord/actors/host"
 	"concord/actors/lock"
 	"concord/actors/problem"
+	"concord/actors/script"
 	"concord/persistence"
 	"concord/transport"
 )
@@ -31,7 +32,8 @@ type Service struct {
 	NewID    func() string // of uploads and jobs
 	Watchers *Watchers
 	Board    *Board
-	LockKey  [32]byte // what lock tokens are made of
+	Scripts  script.Runner // nil: merge scripts are off
+	LockKey  [32]byte      // what lock tokens are made of
 	Admin    Admin
 	Failed   func(requestID string, err error) // logs what the caller is not told
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"concord/actors/problem"
 	"concord/transport"
 	"concord/transport/api"
 )
@@ -268,6 +269,44 @@ func TestDiffsAreBounded(t *testing.T) {
 			}
 			if len(touched) != row.documents {
 				t.Errorf("%d documents differ, not %d", len(touched), row.documents)
+			}
+		})
+	}
+}
+
+// TestConflictsAreBounded: what an answer tells of conflicts and of contents fits, however it is written.
+func TestConflictsAreBounded(t *testing.T) {
+	for name, unit := range map[string]string{"markup": "<", "long characters": escaped, "names with escapes": "n"} {
+		t.Run(name, func(t *testing.T) {
+			side := func(text string) string {
+				members := make([]string, 150)
+				for i := range members {
+					member, length := fmt.Sprint("m", i), 2000
+					if name == "names with escapes" {
+						member, length = longest(2400, i), 500
+					}
+					members[i] = `"` + member + `":"` + strings.Repeat(unit, length/len(unit)) + text + `"`
+				}
+				return `{` + strings.Join(members, ",") + `}`
+			}
+			b := start(t, vfs.NewMem())
+			_ = must[any](b, "collection.put", "c", `{"documents":{"a":`+side("b")+`}}`)
+			_ = must[any](b, "document.put", "c", `{"value":`+side("s")+`}`, inDocument("a"))
+			bounded := func(body []byte) {
+				if most := transport.DefaultLimits.RequestMaxBytes; len(body) > most {
+					t.Errorf("%d bytes: the limit is %d", len(body), most)
+				}
+			}
+			stale := func(policy string) string {
+				return `{"baseVersion":1,"policy":"` + policy + `","value":` + side("c") + `}`
+			}
+			bounded(b.refused(problem.VersionConflict, "document.put", "c", stale("merge"), inDocument("a")).Body("r"))
+			for _, policy := range []string{"merge-client", "server"} {
+				reply, p := b.do("document.put", "c", stale(policy), inDocument("a"), param("dryRun", "true"))
+				if p != nil {
+					t.Fatal(p)
+				}
+				bounded(reply.Body)
 			}
 		})
 	}

@@ -53,6 +53,7 @@ func (s *Service) code() map[string]code {
 		"type.get":           {handle: s.typeGet, blocks: true},
 		"type.list":          {handle: s.typeList, blocks: true},
 		"type.delete":        {handle: s.typeDelete},
+		"type.try":           {handle: s.typeTry},
 		"upload.open":        {handle: s.uploadOpen},
 		"upload.append":      {handle: s.uploadAppend},
 		"upload.close":       {handle: s.uploadClose},

@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"concord/actors/collection"
 	"concord/actors/collectiontype"
 	"concord/actors/entity"
 	"concord/actors/problem"
 	"concord/actors/rules"
+	"concord/actors/script"
 	"concord/persistence"
 	"concord/persistence/recordpb"
 	"concord/transport"
@@ -32,7 +34,44 @@ func (s *Service) typePut(_ context.Context, r *transport.Request, done reply) {
 		done(nil, err)
 		return
 	}
-	s.write(r, typeID(r), &collectiontype.Put{Preconditions: p, Body: r.Body}, "", done)
+	s.checkScript(r.Body, func(err error) {
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		s.write(r, typeID(r), &collectiontype.Put{Preconditions: p, Body: r.Body}, "", done)
+	})
+}
+
+// scriptPath is where a type has its merge script.
+const scriptPath = "/conflict/script/source"
+
+// checkScript refuses a type whose script does not compile, or that could not be run here. Whatever else is wrong with the
+// type is for its entity to say.
+func (s *Service) checkScript(text []byte, done func(error)) {
+	t, err := rules.Parse(text)
+	if err != nil || t.Conflict.Script == "" {
+		done(nil)
+		return
+	}
+	if s.Scripts == nil {
+		done(scriptRefused(&script.Failure{Reason: script.Off, Detail: "merge scripts are not enabled on this service: see the setting merge.scripts"}))
+		return
+	}
+	s.Scripts.Check(t.Conflict.Script, func(f *script.Failure) { done(scriptRefused(f)) })
+}
+
+func scriptRefused(f *script.Failure) error {
+	switch {
+	case f == nil:
+		return nil
+	case f.Reason == script.Busy:
+		p := problem.New(problem.Overloaded, "too many merge scripts wait to be run")
+		p.RetryAfter = time.Second
+		return p
+	default:
+		return problem.At(scriptPath, "%s: %s", f.Reason, f.Detail)
+	}
 }
 
 // typeDelete leaves a tombstone.

@@ -3,6 +3,7 @@ package operations
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -16,6 +17,9 @@ import (
 // collectionPut replaces the parts that are given, and creates the collection if there is none.
 func (s *Service) collectionPut(_ context.Context, r *transport.Request, done reply) {
 	w, reason, err := decodePut(r)
+	if err == nil {
+		err = settleParams(r, w)
+	}
 	if err != nil {
 		done(nil, err)
 		return
@@ -34,11 +38,38 @@ func (s *Service) change(r *transport.Request, c collection.Command, u *collecti
 		u.NoRoom = s.Board.Room(r.Provider, len(r.Body), s.Limits.ParkedMaxBytes)
 	}
 	s.write(r, collectionID(r), c, reason, func(a *transport.Reply, err error) {
+		err = linked(r, err)
 		if err == nil && (u.Token != "" || a.Status == http.StatusAccepted) {
 			err = tellMore(a)
 		}
 		done(a, err)
 	})
+}
+
+// links are where the two versions can be read that a stale write could not be brought together with.
+type links struct {
+	Base    string `json:"base"`
+	Current string `json:"current"`
+}
+
+// linked adds to a conflict where both versions are.
+func linked(r *transport.Request, err error) error {
+	p, ok := errors.AsType[*problem.Problem](err)
+	if !ok || p.Code != problem.VersionConflict {
+		return err
+	}
+	var l links
+	for _, m := range p.Members {
+		version, ok := m.Value.(uint64)
+		at := fmt.Sprintf("/api/v1/providers/%s/collections/%s?version=%d", r.Provider, r.ID, version)
+		switch {
+		case ok && m.Name == "baseVersion":
+			l.Base = at
+		case ok && m.Name == "currentVersion":
+			l.Current = at
+		}
+	}
+	return p.With("links", l)
 }
 
 // tellMore reads from the answer to a change what HTTP has headers for: the fence that it was made under, or where the
@@ -58,6 +89,33 @@ func tellMore(a *transport.Reply) error {
 	return nil
 }
 
+// settleParams reads how a stale base is settled from the query, where a body has no place for it, or from an alias.
+func settleParams(r *transport.Request, w *collection.Write) error {
+	if w.Base == nil {
+		w.Base = r.Base
+	}
+	base, given, err := intParam(r, "baseVersion")
+	switch {
+	case err != nil:
+		return err
+	case given && w.Base != nil:
+		return problem.At("baseVersion", "the body names a base version, too")
+	case given:
+		w.Base = &base
+	}
+	if name := r.Param("policy"); name != "" {
+		if w.Policy != "" {
+			return problem.At("policy", "the body names a policy, too")
+		}
+		if w.Policy, err = parsePolicy(name, "policy"); err != nil {
+			return err
+		}
+	}
+	fields, err := fieldsParam(r)
+	w.Fields = append(w.Fields, fields...)
+	return err
+}
+
 func decodePut(r *transport.Request) (*collection.Write, string, error) {
 	if len(r.Body) == 0 {
 		return nil, "", problem.At("", "a body is needed: {} for an empty collection")
@@ -70,7 +128,7 @@ func decodePut(r *transport.Request) (*collection.Write, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	w := &collection.Write{Create: true, Policy: c.policy, Under: collection.Under{Park: c.queue}}
+	w := &collection.Write{Create: true, Policy: c.policy, Fields: c.fields, Under: collection.Under{Park: c.queue}}
 	if w.Preconditions, err = preconditions(r, c.base); err != nil {
 		return nil, "", err
 	}
@@ -106,6 +164,9 @@ func decodePut(r *transport.Request) (*collection.Write, string, error) {
 // collectionPatch carries one or many changes and makes one version of them.
 func (s *Service) collectionPatch(_ context.Context, r *transport.Request, done reply) {
 	w, reason, err := decodePatch(r)
+	if err == nil {
+		err = settleParams(r, w)
+	}
 	if err != nil {
 		done(nil, err)
 		return
@@ -241,7 +302,8 @@ func decodeChanges(body []byte) (*collection.Write, string, error) {
 	if len(elements) > changesMax {
 		return nil, "", problem.New(problem.TooLarge, "%d changes: the limit is %d", len(elements), changesMax)
 	}
-	w := &collection.Write{Policy: c.policy, Under: collection.Under{Park: c.queue}, Changes: make([]collection.Change, len(elements))}
+	w := &collection.Write{Policy: c.policy, Fields: c.fields, Under: collection.Under{Park: c.queue},
+		Changes: make([]collection.Change, len(elements))}
 	w.Base = c.base
 	for i, element := range elements {
 		path := "/changes" + indexPath(i)
@@ -364,10 +426,16 @@ func deleteParams(r *transport.Request) (base *uint64, reason string, err error)
 	if given {
 		base = &n
 	}
-	if reason = r.Param("reason"); len(reason) > reasonMaxBytes {
-		return nil, "", problem.At("reason", "%d bytes: the limit is %d", len(reason), reasonMaxBytes)
+	reason, err = reasonParam(r)
+	return base, reason, err
+}
+
+func reasonParam(r *transport.Request) (string, error) {
+	reason := r.Param("reason")
+	if len(reason) > reasonMaxBytes {
+		return "", problem.At("reason", "%d bytes: the limit is %d", len(reason), reasonMaxBytes)
 	}
-	return base, reason, nil
+	return reason, nil
 }
 
 // collectionRevert makes an old version the newest.

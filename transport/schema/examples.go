@@ -25,8 +25,13 @@ var examples = map[string]map[string]string{
 	"lock.deny":         {transport.MediaJSON: `{"reason": "ten more minutes, please"}`},
 	"lock.accept":       {transport.MediaJSON: `{}`},
 	"admin.backup":      {transport.MediaJSON: `{"name": "monday"}`},
+	"type.try": {transport.MediaJSON: `{"base": {"documents": {"book": {"copies": 3}}}, "client": {"documents": {"book": {"copies": 4}}},` +
+		` "server": {"documents": {"book": {"copies": 5}}}, "type": {"conflict": {"rules": [{"path": "/documents/*/copies", "strategy": "counter"}]}}}`},
 	"type.put": {transport.MediaJSON: `{"lock": {"mode": "explicit", "ttl": 90.5, "contest": {"deadline": 30, "onTimeout": "release"},` +
-		` "lockedStatus": 423}, "requireVersion": true}`},
+		` "lockedStatus": 423}, "requireVersion": true,` +
+		` "conflict": {"allowed": ["merge", "merged", "client"], "default": null,` +
+		` "rules": [{"path": "/documents/*/tags", "strategy": "set"}, {"path": "/metadata/people", "strategy": "keyed", "key": "id"}]},` +
+		` "schemas": {"documents": {"type": "object", "required": ["to"], "properties": {"to": {"type": "string"}}}, "warn": true}}`},
 }
 
 // Example is a request body of the operation in the media type; ok is false if there is none.

@@ -31,7 +31,7 @@ func OpenAPI(table []*transport.Operation, aliases []*transport.Alias, version s
 	}
 	table = slices.Clone(table)
 	for _, a := range aliases {
-		if a.Scopes == "" {
+		if !a.Shares() {
 			table = append(table, d.addAlias(a))
 		} else {
 			d.share(a)
@@ -78,6 +78,10 @@ func (d *openAPI) addAlias(a *transport.Alias) *transport.Operation {
 // share adds to the description of an operation what an alias on its route takes and answers beside.
 func (d *openAPI) share(a *transport.Alias) {
 	shown := *d.place(a.Operation)
+	if a.Trigger != "" {
+		d.triggered(a, shown)
+		return
+	}
 	for _, p := range a.Params {
 		if !slices.ContainsFunc(shown.Parameters, func(q *huma.Param) bool { return q.In == "query" && q.Name == p.Name }) {
 			shown.Parameters = append(shown.Parameters, &huma.Param{Name: p.Name, In: "query", Schema: paramSchema(p),
@@ -88,6 +92,25 @@ func (d *openAPI) share(a *transport.Alias) {
 	for _, o := range all {
 		o.Doc = fmt.Sprintf("Of a scope %s..., in the words of that system", a.Scopes)
 		d.outcome(shown.Responses, o)
+	}
+}
+
+// triggered adds what a header asks for: body and answer may be the other system's. Its objects are open, whichever way
+// they go.
+func (d *openAPI) triggered(a *transport.Alias, shown *huma.Operation) {
+	shown.Parameters = append(shown.Parameters, &huma.Param{Name: a.Trigger, In: "header", Schema: text(),
+		Description: fmt.Sprintf("For clients of another system (%s): body and answer are theirs. %s", a.System, a.Doc)})
+	if a.Body != nil {
+		usual := shown.RequestBody.Content[transport.MediaJSON]
+		usual.Schema = &huma.Schema{AnyOf: []*huma.Schema{usual.Schema, d.schemas.answer(a.Body)}}
+	}
+	statuses := []int{a.Status}
+	if a.Writes {
+		statuses = append(statuses, http.StatusCreated)
+	}
+	for _, status := range statuses {
+		d.outcome(shown.Responses, transport.Outcome{Status: status, Answer: a.Answer,
+			Doc: fmt.Sprintf("With %s, in the words of that system", a.Trigger)})
 	}
 }
 
@@ -210,7 +233,7 @@ func (d *openAPI) responses(op *transport.Operation) map[string]*huma.Response {
 	all[strconv.Itoa(op.Status)] = success
 	if op.Method == http.MethodPut && op.Status == http.StatusOK && op.Writes {
 		created := *success
-		created.Description = "Created"
+		created.Description, created.Content = "Created", maps.Clone(success.Content)
 		all["201"] = &created
 	}
 	for _, o := range op.Also {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -110,6 +111,9 @@ func plain(schema *huma.Schema) {
 	if schema.Type == huma.TypeArray {
 		schema.Nullable = false
 		plain(schema.Items)
+	}
+	if schema.Nullable && len(schema.Enum) > 0 && !slices.Contains(schema.Enum, nil) {
+		schema.Enum = append(schema.Enum, nil) // huma leaves it to the type, and the enumeration refuses it
 	}
 	for _, property := range schema.Properties {
 		plain(property)

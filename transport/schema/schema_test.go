@@ -14,6 +14,7 @@ import (
 	"concord/actors/problem"
 	"concord/transport"
 	"concord/transport/dossier"
+	"concord/transport/kinvey"
 	"concord/transport/operations"
 	"concord/transport/schema"
 )
@@ -21,6 +22,10 @@ import (
 const prefix = "concord.v1"
 
 func table() []*transport.Operation { return (&operations.Service{}).Table() }
+
+func aliases() []*transport.Alias {
+	return append(dossier.Aliases(table()), kinvey.Aliases(table(), (&operations.Service{}).Timed())...)
+}
 
 // document is a JSON document as a tree.
 type document map[string]any
@@ -116,9 +121,9 @@ func escape(token string) string { return strings.NewReplacer("~", "~0", "/", "~
 
 func TestDocumentsAreDeterministic(t *testing.T) {
 	for name, generate := range map[string]func() []byte{
-		"OpenAPI":  func() []byte { return schema.OpenAPI(table(), dossier.Aliases(table()), "1.2.3") },
+		"OpenAPI":  func() []byte { return schema.OpenAPI(table(), aliases(), "1.2.3") },
 		"AsyncAPI": func() []byte { return schema.AsyncAPI(table(), prefix, "1.2.3") },
-		"Wire":     func() []byte { return schema.Wire(table(), dossier.Aliases(table()), prefix) },
+		"Wire":     func() []byte { return schema.Wire(table(), aliases(), prefix) },
 	} {
 		if !bytes.Equal(generate(), generate()) {
 			t.Errorf("%s: two runs differ", name)
@@ -127,7 +132,7 @@ func TestDocumentsAreDeterministic(t *testing.T) {
 }
 
 func TestOpenAPIHasEveryOperation(t *testing.T) {
-	d := parse(t, schema.OpenAPI(table(), dossier.Aliases(table()), "1.2.3"))
+	d := parse(t, schema.OpenAPI(table(), aliases(), "1.2.3"))
 	if d["openapi"] != "3.1.0" || d.at("/info/version") != "1.2.3" {
 		t.Errorf("openapi %v, version %v", d["openapi"], d.at("/info/version"))
 	}
@@ -193,7 +198,7 @@ func checkParameters(t *testing.T, op *transport.Operation, described map[string
 }
 
 func TestExamplesFitTheirSchemas(t *testing.T) {
-	d := parse(t, schema.OpenAPI(table(), dossier.Aliases(table()), "1.2.3"))
+	d := parse(t, schema.OpenAPI(table(), aliases(), "1.2.3"))
 	for _, op := range table() {
 		content, _ := d.at("/paths/" + escape(op.Path) + "/" + strings.ToLower(op.Method) + "/requestBody/content").(map[string]any)
 		for mediaType, m := range content {
@@ -214,7 +219,7 @@ func TestExamplesFitTheirSchemas(t *testing.T) {
 
 // TestSchemasSayWhatTheTypesSay has a row for each thing that a tag of a type can say.
 func TestSchemasSayWhatTheTypesSay(t *testing.T) {
-	d := parse(t, schema.OpenAPI(table(), dossier.Aliases(table()), "1.2.3"))
+	d := parse(t, schema.OpenAPI(table(), aliases(), "1.2.3"))
 	for name, row := range map[string]struct {
 		schema string
 		valid  []string
@@ -281,12 +286,13 @@ func TestEndpointSchemasStandAlone(t *testing.T) {
 		"collection.patch":  `[{"op":"remove","path":"/documents/a"}]`,
 		"document.get":      `{"document":"a/b"}`,
 		"document.put":      `{"document":"a/b","value":1}`,
-		"type.put":          `{"lock":{"ttl":7.5,"contest":{"cooldown":0},"lockedStatus":423}}`,
-		"upload.close":      `{}`,
+		"type.put": `{"lock":{"ttl":7.5,"contest":{"cooldown":0},"lockedStatus":423},"conflict":{"allowed":["merged"],"default":null,` +
+			`"rules":[{"path":"/metadata/n","strategy":"counter"}],"script":{"source":"x"}},"schemas":{"metadata":true,"documents":{"a":[1]}}}`,
+		"upload.close": `{}`,
 	}
 	refuses := map[string]string{
 		"collection.get": `{"versions":3}`, "document.get": `{}`, "document.put": `{"value":1}`, "upload.close": `{"upload":"u"}`,
-		"type.put": `{"lock":{"lockedStatus":404}}`,
+		"type.put": `{"conflict":{"allowed":["merge-all"]}}`,
 	}
 	for _, op := range table() {
 		t.Run(op.Name, func(t *testing.T) {
@@ -319,7 +325,7 @@ func TestEndpointSchemasStandAlone(t *testing.T) {
 }
 
 func TestWireNamesEverything(t *testing.T) {
-	text := string(schema.Wire(table(), dossier.Aliases(table()), prefix))
+	text := string(schema.Wire(table(), aliases(), prefix))
 	for _, op := range table() {
 		for _, want := range []string{"| `" + op.Name + "` |", "`" + schema.Subject(op, prefix) + "`", "`" + op.Method + " " + op.Path + "`"} {
 			if !strings.Contains(text, want) {

@@ -117,11 +117,14 @@ func (p *page) aliases(aliases []*transport.Alias) {
 		return
 	}
 	p.line("### Over HTTP, for clients of other systems\n")
-	p.header("route", "scope", "system", "operation", "answer", "what it does")
+	p.header("route", "if", "system", "operation", "answer", "what it does")
 	for _, a := range aliases {
 		scope, answer := "", ""
 		if a.Scopes != "" {
-			scope = a.Scopes + "..."
+			scope = "scope " + a.Scopes + "..."
+		}
+		if a.Trigger != "" {
+			scope = "header " + a.Trigger
 		}
 		if a.Answer != nil {
 			answer = typeName(p.schemas.answer(a.Answer))
@@ -190,7 +193,7 @@ func typeName(s *huma.Schema) string {
 	case s.Type == "":
 		return "any JSON"
 	case len(s.Enum) > 0:
-		return strings.Trim(strings.ReplaceAll(fmt.Sprint(s.Enum), " ", ", "), "[]")
+		return strings.NewReplacer(" ", ", ", "<nil>", "null").Replace(strings.Trim(fmt.Sprint(s.Enum), "[]"))
 	case s.Type == huma.TypeArray:
 		return "array of " + typeName(s.Items)
 	case isMap:

@@ -178,6 +178,7 @@ type Saved struct {
 	State         *State                 `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`                              // after the event
 	Blame         []*Member              `protobuf:"bytes,2,rep,name=blame,proto3" json:"blame,omitempty"`                              // of the metadata, if the event wrote it
 	RevertedTo    uint64                 `protobuf:"varint,3,opt,name=reverted_to,json=revertedTo,proto3" json:"reverted_to,omitempty"` // version whose content it restored, 0 for any other write
+	Merge         *Merge                 `protobuf:"bytes,4,opt,name=merge,proto3" json:"merge,omitempty"`                              // how a stale write came out; none if it was not stale
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -233,6 +234,122 @@ func (x *Saved) GetRevertedTo() uint64 {
 	return 0
 }
 
+func (x *Saved) GetMerge() *Merge {
+	if x != nil {
+		return x.Merge
+	}
+	return nil
+}
+
+// Merge says how a write whose base was stale was brought together with what had changed since.
+type Merge struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Policy        string                 `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	Resolution    string                 `protobuf:"bytes,2,opt,name=resolution,proto3" json:"resolution,omitempty"`                          // merged, client or server-logic
+	Base          uint64                 `protobuf:"varint,3,opt,name=base,proto3" json:"base,omitempty"`                                     // version that the write was built on
+	Over          uint64                 `protobuf:"varint,4,opt,name=over,proto3" json:"over,omitempty"`                                     // newest version, which it met
+	TypeVersion   uint64                 `protobuf:"varint,5,opt,name=type_version,json=typeVersion,proto3" json:"type_version,omitempty"`    // of the collection type; 0 without
+	RulesHash     []byte                 `protobuf:"bytes,6,opt,name=rules_hash,json=rulesHash,proto3" json:"rules_hash,omitempty"`           // SHA-256 of the text of that type
+	ScriptHash    []byte                 `protobuf:"bytes,7,opt,name=script_hash,json=scriptHash,proto3" json:"script_hash,omitempty"`        // SHA-256 of the source of the script that ran
+	Decided       []string               `protobuf:"bytes,8,rep,name=decided,proto3" json:"decided,omitempty"`                                // paths on which the policy has decided for one side, the first of them
+	DecidedTotal  uint64                 `protobuf:"varint,9,opt,name=decided_total,json=decidedTotal,proto3" json:"decided_total,omitempty"` // how many there were
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Merge) Reset() {
+	*x = Merge{}
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Merge) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Merge) ProtoMessage() {}
+
+func (x *Merge) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Merge.ProtoReflect.Descriptor instead.
+func (*Merge) Descriptor() ([]byte, []int) {
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Merge) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *Merge) GetResolution() string {
+	if x != nil {
+		return x.Resolution
+	}
+	return ""
+}
+
+func (x *Merge) GetBase() uint64 {
+	if x != nil {
+		return x.Base
+	}
+	return 0
+}
+
+func (x *Merge) GetOver() uint64 {
+	if x != nil {
+		return x.Over
+	}
+	return 0
+}
+
+func (x *Merge) GetTypeVersion() uint64 {
+	if x != nil {
+		return x.TypeVersion
+	}
+	return 0
+}
+
+func (x *Merge) GetRulesHash() []byte {
+	if x != nil {
+		return x.RulesHash
+	}
+	return nil
+}
+
+func (x *Merge) GetScriptHash() []byte {
+	if x != nil {
+		return x.ScriptHash
+	}
+	return nil
+}
+
+func (x *Merge) GetDecided() []string {
+	if x != nil {
+		return x.Decided
+	}
+	return nil
+}
+
+func (x *Merge) GetDecidedTotal() uint64 {
+	if x != nil {
+		return x.DecidedTotal
+	}
+	return 0
+}
+
 // Member says who wrote a top-level member of the metadata last.
 type Member struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -246,7 +363,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[2]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -258,7 +375,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[2]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -271,7 +388,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{2}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Member) GetName() string {
@@ -316,7 +433,7 @@ type PartInfo struct {
 
 func (x *PartInfo) Reset() {
 	*x = PartInfo{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[3]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -328,7 +445,7 @@ func (x *PartInfo) String() string {
 func (*PartInfo) ProtoMessage() {}
 
 func (x *PartInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[3]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -341,7 +458,7 @@ func (x *PartInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartInfo.ProtoReflect.Descriptor instead.
 func (*PartInfo) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{3}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PartInfo) GetHash() uint64 {
@@ -383,7 +500,7 @@ func (x *PartInfo) GetBlame() []*Member {
 type Happened struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Event         []byte                 `protobuf:"bytes,1,opt,name=event,proto3" json:"event,omitempty"`     // the lock machine's own message
-	Write         *Write                 `protobuf:"bytes,2,opt,name=write,proto3" json:"write,omitempty"`     // of operation.parked: what is to be written when its turn comes
+	Write         []byte                 `protobuf:"bytes,2,opt,name=write,proto3" json:"write,omitempty"`     // of operation.parked: a Write, what is to be written when its turn comes; read then only
 	Problem       []byte                 `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"` // of operation.failed: the refusal, as JSON (RFC 9457)
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -391,7 +508,7 @@ type Happened struct {
 
 func (x *Happened) Reset() {
 	*x = Happened{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -403,7 +520,7 @@ func (x *Happened) String() string {
 func (*Happened) ProtoMessage() {}
 
 func (x *Happened) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -416,7 +533,7 @@ func (x *Happened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Happened.ProtoReflect.Descriptor instead.
 func (*Happened) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{4}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Happened) GetEvent() []byte {
@@ -426,7 +543,7 @@ func (x *Happened) GetEvent() []byte {
 	return nil
 }
 
-func (x *Happened) GetWrite() *Write {
+func (x *Happened) GetWrite() []byte {
 	if x != nil {
 		return x.Write
 	}
@@ -462,7 +579,7 @@ type Write struct {
 
 func (x *Write) Reset() {
 	*x = Write{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -474,7 +591,7 @@ func (x *Write) String() string {
 func (*Write) ProtoMessage() {}
 
 func (x *Write) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -487,7 +604,7 @@ func (x *Write) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Write.ProtoReflect.Descriptor instead.
 func (*Write) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{5}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Write) GetRequestId() string {
@@ -594,7 +711,7 @@ type Conditions struct {
 
 func (x *Conditions) Reset() {
 	*x = Conditions{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +723,7 @@ func (x *Conditions) String() string {
 func (*Conditions) ProtoMessage() {}
 
 func (x *Conditions) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +736,7 @@ func (x *Conditions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conditions.ProtoReflect.Descriptor instead.
 func (*Conditions) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{6}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Conditions) GetIfMatch() []uint64 {
@@ -665,7 +782,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +794,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +807,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{7}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Change) GetOp() uint32 {
@@ -755,12 +872,27 @@ const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\x04lock\x18\v \x01(\fR\x04lock\x12\x14\n" +
 	"\x05never\x18\f \x01(\bR\x05never\x12\x18\n" +
 	"\aupdated\x18\r \x01(\x10R\aupdated\x12\x1b\n" +
-	"\tsaved_seq\x18\x0e \x01(\x04R\bsavedSeq\"\x91\x01\n" +
+	"\tsaved_seq\x18\x0e \x01(\x04R\bsavedSeq\"\xc5\x01\n" +
 	"\x05Saved\x122\n" +
 	"\x05state\x18\x01 \x01(\v2\x1c.concord.collection.v1.StateR\x05state\x123\n" +
 	"\x05blame\x18\x02 \x03(\v2\x1d.concord.collection.v1.MemberR\x05blame\x12\x1f\n" +
 	"\vreverted_to\x18\x03 \x01(\x04R\n" +
-	"revertedTo\"h\n" +
+	"revertedTo\x122\n" +
+	"\x05merge\x18\x04 \x01(\v2\x1c.concord.collection.v1.MergeR\x05merge\"\x89\x02\n" +
+	"\x05Merge\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x1e\n" +
+	"\n" +
+	"resolution\x18\x02 \x01(\tR\n" +
+	"resolution\x12\x12\n" +
+	"\x04base\x18\x03 \x01(\x04R\x04base\x12\x12\n" +
+	"\x04over\x18\x04 \x01(\x04R\x04over\x12!\n" +
+	"\ftype_version\x18\x05 \x01(\x04R\vtypeVersion\x12\x1d\n" +
+	"\n" +
+	"rules_hash\x18\x06 \x01(\fR\trulesHash\x12\x1f\n" +
+	"\vscript_hash\x18\a \x01(\fR\n" +
+	"scriptHash\x12\x18\n" +
+	"\adecided\x18\b \x03(\tR\adecided\x12#\n" +
+	"\rdecided_total\x18\t \x01(\x04R\fdecidedTotal\"h\n" +
 	"\x06Member\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x12\n" +
@@ -771,10 +903,10 @@ const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\x04size\x18\x02 \x01(\rR\x04size\x12\x12\n" +
 	"\x04time\x18\x03 \x01(\x10R\x04time\x12\x1c\n" +
 	"\tprincipal\x18\x04 \x01(\tR\tprincipal\x123\n" +
-	"\x05blame\x18\x05 \x03(\v2\x1d.concord.collection.v1.MemberR\x05blame\"n\n" +
+	"\x05blame\x18\x05 \x03(\v2\x1d.concord.collection.v1.MemberR\x05blame\"P\n" +
 	"\bHappened\x12\x14\n" +
-	"\x05event\x18\x01 \x01(\fR\x05event\x122\n" +
-	"\x05write\x18\x02 \x01(\v2\x1c.concord.collection.v1.WriteR\x05write\x12\x18\n" +
+	"\x05event\x18\x01 \x01(\fR\x05event\x12\x14\n" +
+	"\x05write\x18\x02 \x01(\fR\x05write\x12\x18\n" +
 	"\aproblem\x18\x03 \x01(\fR\aproblem\"\xa6\x03\n" +
 	"\x05Write\x12\x1d\n" +
 	"\n" +
@@ -823,25 +955,26 @@ func file_actors_collection_collectionpb_collection_proto_rawDescGZIP() []byte {
 	return file_actors_collection_collectionpb_collection_proto_rawDescData
 }
 
-var file_actors_collection_collectionpb_collection_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_actors_collection_collectionpb_collection_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_actors_collection_collectionpb_collection_proto_goTypes = []any{
 	(*State)(nil),      // 0: concord.collection.v1.State
 	(*Saved)(nil),      // 1: concord.collection.v1.Saved
-	(*Member)(nil),     // 2: concord.collection.v1.Member
-	(*PartInfo)(nil),   // 3: concord.collection.v1.PartInfo
-	(*Happened)(nil),   // 4: concord.collection.v1.Happened
-	(*Write)(nil),      // 5: concord.collection.v1.Write
-	(*Conditions)(nil), // 6: concord.collection.v1.Conditions
-	(*Change)(nil),     // 7: concord.collection.v1.Change
+	(*Merge)(nil),      // 2: concord.collection.v1.Merge
+	(*Member)(nil),     // 3: concord.collection.v1.Member
+	(*PartInfo)(nil),   // 4: concord.collection.v1.PartInfo
+	(*Happened)(nil),   // 5: concord.collection.v1.Happened
+	(*Write)(nil),      // 6: concord.collection.v1.Write
+	(*Conditions)(nil), // 7: concord.collection.v1.Conditions
+	(*Change)(nil),     // 8: concord.collection.v1.Change
 }
 var file_actors_collection_collectionpb_collection_proto_depIdxs = []int32{
 	0, // 0: concord.collection.v1.Saved.state:type_name -> concord.collection.v1.State
-	2, // 1: concord.collection.v1.Saved.blame:type_name -> concord.collection.v1.Member
-	2, // 2: concord.collection.v1.PartInfo.blame:type_name -> concord.collection.v1.Member
-	5, // 3: concord.collection.v1.Happened.write:type_name -> concord.collection.v1.Write
-	6, // 4: concord.collection.v1.Write.conditions:type_name -> concord.collection.v1.Conditions
-	7, // 5: concord.collection.v1.Write.changes:type_name -> concord.collection.v1.Change
-	6, // 6: concord.collection.v1.Change.conditions:type_name -> concord.collection.v1.Conditions
+	3, // 1: concord.collection.v1.Saved.blame:type_name -> concord.collection.v1.Member
+	2, // 2: concord.collection.v1.Saved.merge:type_name -> concord.collection.v1.Merge
+	3, // 3: concord.collection.v1.PartInfo.blame:type_name -> concord.collection.v1.Member
+	7, // 4: concord.collection.v1.Write.conditions:type_name -> concord.collection.v1.Conditions
+	8, // 5: concord.collection.v1.Write.changes:type_name -> concord.collection.v1.Change
+	7, // 6: concord.collection.v1.Change.conditions:type_name -> concord.collection.v1.Conditions
 	7, // [7:7] is the sub-list for method output_type
 	7, // [7:7] is the sub-list for method input_type
 	7, // [7:7] is the sub-list for extension type_name
@@ -854,14 +987,14 @@ func file_actors_collection_collectionpb_collection_proto_init() {
 	if File_actors_collection_collectionpb_collection_proto != nil {
 		return
 	}
-	file_actors_collection_collectionpb_collection_proto_msgTypes[6].OneofWrappers = []any{}
+	file_actors_collection_collectionpb_collection_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_collection_collectionpb_collection_proto_rawDesc), len(file_actors_collection_collectionpb_collection_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -11,7 +11,7 @@ import (
 // Target can do the steps of one story. An error of it ends the story: it says that the step could not be tried, not
 // that it was refused. A Target that cannot do a verb returns an error that wraps errors.ErrUnsupported.
 type Target interface {
-	// Do does a step. Its token, ticket and operation are the real ones, "" for none.
+	// Do does a step. Its token, ticket, contest and operation are the real ones, "" for none.
 	Do(s Step) (Observed, error)
 	// Advance lets time pass: everything that falls due on the way happens at its time.
 	Advance(d time.Duration) error
@@ -23,8 +23,9 @@ type Target interface {
 type Observed struct {
 	Word      string // the problem's code, or see Step
 	Status    int
-	Token     string // that was given, as the next two
+	Token     string // that was given, as the next three
 	Ticket    string
+	Contest   string
 	Operation string
 	Fields    map[string]string
 	Events    []string
@@ -93,7 +94,7 @@ func (sc Scenario) step(t Target, s Step, got given) error {
 	if name := own[s.Verb]; name != "" && real[name] == "" {
 		real[name] = "true"
 	}
-	for _, kind := range []string{"token", "ticket", "operation"} {
+	for _, kind := range []string{"token", "ticket", "contest", "operation"} {
 		if name, ok := real[kind]; ok {
 			value, err := got.find(kind, s.Who, name)
 			if err != nil {
@@ -109,6 +110,7 @@ func (sc Scenario) step(t Target, s Step, got given) error {
 	}
 	got.add("token", s.Who, o.Token)
 	got.add("ticket", s.Who, o.Ticket)
+	got.add("contest", s.Who, o.Contest)
 	got.add("operation", s.Who, o.Operation)
 	return s.Want.compare(s.Verb, o)
 }

@@ -18,8 +18,8 @@
 // compared as text; `*` is any, `-` is none. `status` is the HTTP status. Lengths are whole seconds: expiresIn rounded
 // down, retryAfter up. holder is principal#session.
 //
-// Tokens, tickets and operations are named by who got them: token=ann#1 is the newest that session got, token=ann#1/1
-// its first. A bare `token`, `ticket`, `operation` is the caller's own newest. token=forged was never given, token=none
+// Tokens, tickets, contests and operations are named by who got them: token=ann#1 is the newest that session got,
+// token=ann#1/1 its first. A bare `token`, `ticket`, `operation` is the caller's own newest. token=forged was never given, token=none
 // is none. A collection that nobody has locked or contested, at version 1, stands at the beginning of each story; its
 // events before that are not told. Everybody may do everything: who breaks locks has the right to.
 package scenario
@@ -63,8 +63,8 @@ type Scenario struct {
 //	break      reason                            ok
 //	contest    note acquire deadline             contest, granted, ticket
 //	withdraw                                     ok
-//	deny       token reason                      ok
-//	accept     token session                     ok
+//	deny       token reason contest              ok
+//	accept     token session contest             ok
 //	claim      ticket                            granted
 //	keepalive  ticket                            alive
 //	leave      ticket                            ok
@@ -104,7 +104,7 @@ type Field struct{ Name, Value string }
 var verbs = map[string][]string{
 	"acquire": {"ttl", "wait", "takeOverOwn", "token"}, "renew": {"token", "ttl", "reacquire"},
 	"release": {"token"}, "beacon": {"token"}, "break": {"reason"}, "contest": {"note", "acquire", "deadline"}, "withdraw": {},
-	"deny": {"token", "reason"}, "accept": {"token", "session"}, "claim": {"ticket"}, "keepalive": {"ticket"}, "leave": {"ticket"},
+	"deny": {"token", "reason", "contest"}, "accept": {"token", "session", "contest"}, "claim": {"ticket"}, "keepalive": {"ticket"}, "leave": {"ticket"},
 	"get": {}, "outcome": {}, "write": {"token", "release", "queue", "doc", "base", "policy", "job"}, "operation": {"operation"},
 	"cancel": {"operation"}, "hold": {}, "resume": {}, "events": {},
 }

@@ -26,7 +26,9 @@ type Measure struct {
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
 	Target float64 `json:"target,omitempty"` // the value should not be above it
-	Note   string  `json:"note,omitempty"`
+	// AtLeast is a target that the value should not be below.
+	AtLeast float64 `json:"atLeast,omitempty"`
+	Note    string  `json:"note,omitempty"`
 }
 
 func newReport(suite string, measures ...Measure) Report {
@@ -62,8 +64,11 @@ func (r Report) WriteTable(w io.Writer) error {
 	_, _ = fmt.Fprintln(t, "MEASURE\tVALUE\tMIN\tMAX\tTARGET\tNOTE")
 	for _, m := range r.Measures {
 		target := "-"
-		if m.Target > 0 {
+		switch {
+		case m.Target > 0:
 			target = "<= " + number(m.Target)
+		case m.AtLeast > 0:
+			target = ">= " + number(m.AtLeast)
 		}
 		_, _ = fmt.Fprintf(t, "%s\t%s %s\t%s\t%s\t%s\t%s\n", m.Name, number(m.Value), m.Unit, number(m.Min), number(m.Max), target, m.Note)
 	}
