@@ -8,7 +8,8 @@ CACHE := $(CURDIR)/.cache
 LINT_VERSION := v2.15.0
 LINT := $(CACHE)/golangci-lint-$(LINT_VERSION)
 PLANTED := skipsync answerearly forgetdedup dropoutbox staleread breakchain skipmark \
-	skipfence skipqueue keepexpired losepark
+	skipfence skipqueue keepexpired losepark \
+	mergeblind dropconflict stalescript skipsecond
 FUZZTIME ?= 10s
 GO_FILES := $(shell git ls-files '*.go' 2>/dev/null)
 

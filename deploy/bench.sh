@@ -4,6 +4,7 @@ set -euo pipefail
 bin=${1:-bin/concord}
 "$(dirname "$0")/bench-deps.sh"
 "$bin" bench all --against echo,pebble,fsync,postgres,etcd,redis,natskv
+"$bin" bench merge
 "$bin" bench growth
 "$bin" bench memory
 "$bin" bench activation

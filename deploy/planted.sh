@@ -13,6 +13,10 @@ declare -A test=(
   [skipqueue]="./internal/faults TestScenarios"
   [keepexpired]="./internal/faults TestScenarios/http/7-defects"
   [losepark]="./internal/faults TestKillInEveryState"
+  [mergeblind]="./internal/faults TestPolicies"
+  [dropconflict]="./internal/faults TestPolicies"
+  [skipsecond]="./internal/faults TestPolicies"
+  [stalescript]="./transport/operations TestScriptOfAnotherVersion"
   [skipmark]="./persistence/pebblestore TestDamageIsNeverSilent"
 )
 failed=0

@@ -58,7 +58,9 @@ type door interface {
 var places = map[string]string{
 	"collection.put": "PUT " + collectionPath, "collection.get": "GET " + collectionPath,
 	"collection.delete": "DELETE " + collectionPath, "collection.events": "GET " + collectionPath + "/events",
-	"document.put": "PUT " + collectionPath + "/documents/{inner}", "document.get": "GET " + collectionPath + "/documents/{inner}",
+	"collection.patch": "PATCH " + collectionPath, "collection.history": "GET " + collectionPath + "/history",
+	"document.delete": "DELETE " + collectionPath + "/documents/{inner}",
+	"document.put":    "PUT " + collectionPath + "/documents/{inner}", "document.get": "GET " + collectionPath + "/documents/{inner}",
 	"operation.get": "GET " + collectionPath + "/operations/{inner}", "operation.cancel": "DELETE " + collectionPath + "/operations/{inner}",
 	"type.put": "PUT /api/v1/providers/{provider}/types/{id}", "lock.list": "GET /api/v1/providers/{provider}/locks",
 	"lock.acquire": "POST " + lockPath, "lock.renew": "PUT " + lockPath, "lock.release": "DELETE " + lockPath,

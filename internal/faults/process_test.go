@@ -22,6 +22,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"concord/actors/host"
+	"concord/actors/script/quickjs"
 	"concord/internal/node"
 	"concord/transport"
 	"concord/transport/fanout"
@@ -33,6 +34,12 @@ import (
 const childVariable = "CONCORD_FAULTS_CHILD"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == quickjs.WorkerCommand { // an argument, since a worker has no environment
+		if err := quickjs.Serve(os.Stdin, os.Stdout); err != nil {
+			os.Exit(1)
+		}
+		return
+	}
 	if dir := os.Getenv(childVariable); dir != "" {
 		os.Exit(child(dir))
 	}
@@ -77,9 +84,9 @@ func child(dir string) int {
 		log.Error().Err(err).Msg("start")
 		return 1
 	}
-	fmt.Println(n.NATSAddress(), n.HTTPAddress())
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
+	fmt.Println(n.NATSAddress(), n.HTTPAddress())
 	<-stop
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -94,7 +101,7 @@ func options(dir string, log zerolog.Logger) node.Options {
 	return node.Options{
 		Data: dir, NATSHost: "127.0.0.1", HTTPHost: "127.0.0.1", Auth: transport.AuthOff{}, AuthOff: true,
 		Prefix: "concord.v1", Version: "0.0.0", Limits: operations.DefaultLimits, Transport: transport.DefaultLimits,
-		Bounds: host.DefaultBounds, Log: log,
+		Bounds: host.DefaultBounds, Log: log, Scripts: &quickjs.Options{},
 		Events: fanout.Config{Stream: "CONCORD_EVENTS", MaxAge: 24 * time.Hour, MaxBytes: 1 << 30},
 	}
 }

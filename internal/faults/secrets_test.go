@@ -177,7 +177,7 @@ func TestTokensStaySecret(t *testing.T) {
 	for _, d := range h.doors() {
 		s := &spy{door: d, t: t, ledger: l}
 		for i, sc := range all {
-			target, err := newTarget(h, s, fmt.Sprintf("%s%d", d.name(), i), sc.Settings)
+			target, err := targetOf(h, s, fmt.Sprintf("%s%d", d.name(), i), sc)
 			if err == nil {
 				err = heardBy(d, sc).Run(target)
 			}

@@ -22,6 +22,10 @@ type target struct {
 	seq   uint64 // of the newest event that was told
 	wrote int
 	given []gift
+
+	merging bool       // the story has merges: all that it writes meets a newer version, and a script merges it
+	held    bool       // scripts are kept from ending
+	written chan error // of the write that was held
 }
 
 // gift is a token, a ticket or an operation, and who got it.
@@ -35,23 +39,32 @@ var _ scenario.Target = (*target)(nil)
 // newTarget makes a collection at version 1 with the lock settings of a story.
 func newTarget(h house, d door, id string, settings map[string]string) (*target, error) {
 	t := &target{house: h, door: d, id: id}
+	return t, t.begin(settings)
+}
+
+func (t *target) begin(settings map[string]string) error {
 	// The collection comes first, under a type that sets nothing: one that demands locks would demand one for it, too.
 	var made reply
-	for _, c := range []call{
+	id, rules := t.id, map[string]any{"lock": typeOf(settings)}
+	calls := []call{
 		{op: "type.put", id: id, body: map[string]any{}},
 		{op: "collection.put", id: id, body: map[string]any{"type": id}},
-		{op: "type.put", id: id, body: map[string]any{"lock": typeOf(settings)}},
-	} {
+		{op: "type.put", id: id, body: rules},
+	}
+	if t.merging {
+		calls = append(t.mergeable(rules), calls[2])
+	}
+	for _, c := range calls {
 		r, err := t.must(c)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if c.op == "collection.put" {
 			made = r
 		}
 	}
 	t.seq = number(made.body["seq"])
-	return t, nil
+	return nil
 }
 
 // typeOf is the lock part of a type: a name with a dot is a member of a member.
@@ -81,12 +94,15 @@ func (t *target) must(c call) (reply, error) {
 
 func (t *target) Advance(d time.Duration) error { return t.house.advance(d) }
 
-func (t *target) Restart() error { return t.house.restart() }
-
 // Do does a step as a client would. Reads of the store come after whatever the step before made the entity do by itself.
 func (t *target) Do(s scenario.Step) (scenario.Observed, error) {
-	if s.Verb == "events" {
+	switch s.Verb {
+	case "events":
 		return t.events()
+	case "hold":
+		return scenario.Observed{Word: "ok"}, t.hold(s)
+	case "resume":
+		return scenario.Observed{Word: "ok"}, t.resume()
 	}
 	c, err := t.call(s)
 	if err != nil {
@@ -105,6 +121,7 @@ func (t *target) Do(s scenario.Step) (scenario.Observed, error) {
 		return scenario.Observed{}, fmt.Errorf("beacon has no route: %w", errors.ErrUnsupported)
 	}
 	o := observed(s.Verb, r)
+	t.unshift(o.Fields)
 	for kind, value := range map[string]string{"token": o.Token, "ticket": o.Ticket, "operation": o.Operation} {
 		if g := (gift{s.Who, kind, value}); value != "" && !slices.Contains(t.given, g) {
 			t.given = append(t.given, g)
@@ -113,10 +130,18 @@ func (t *target) Do(s scenario.Step) (scenario.Observed, error) {
 	return o, nil
 }
 
-// settle waits until all that the entity has decided so far is durable: it answers a question of its own only then.
+// settle waits until all that the entity has decided so far is durable: it answers a question of its own only then. Scripts
+// that run for it end first, unless they are held.
 func (t *target) settle() error {
 	_, err := t.must(call{op: "lock.get", id: t.id})
-	return err
+	if err != nil || !t.merging || t.held {
+		return err
+	}
+	// The second answer says that what the first has made due is under way.
+	if _, err := t.must(call{op: "lock.get", id: t.id}); err != nil {
+		return err
+	}
+	return t.debug("merge/resume")
 }
 
 // nobodys is in place of an id that is not there, where a path needs one.
@@ -131,7 +156,7 @@ var verbs = map[string]struct {
 	"acquire": {"lock.acquire", []string{"ttl", "wait", "takeOverOwn"}, ""}, "renew": {"lock.renew", []string{"ttl", "reacquire"}, ""},
 	"release": {"lock.release", nil, ""}, "break": {"lock.break", []string{"reason"}, ""},
 	"contest":  {"lock.contest", []string{"note", "acquire", "deadline"}, ""},
-	"withdraw": {"lock.withdraw", nil, ""}, "deny": {"lock.deny", []string{"reason"}, ""}, "accept": {"lock.accept", []string{"session"}, ""},
+	"withdraw": {"lock.withdraw", nil, ""}, "deny": {"lock.deny", []string{"reason", "contest"}, ""}, "accept": {"lock.accept", []string{"session", "contest"}, ""},
 	"claim": {"lock.claim", nil, "ticket"}, "keepalive": {"lock.keepalive", nil, "ticket"}, "leave": {"lock.leave", nil, "ticket"},
 	"get": {"lock.get", nil, ""}, "outcome": {"lock.outcome", nil, ""},
 	"operation": {"operation.get", nil, "operation"}, "cancel": {"operation.cancel", nil, "operation"},
@@ -169,7 +194,7 @@ func (t *target) call(s scenario.Step) (call, error) {
 // value is an argument of a step as JSON: texts stay texts, whatever they look like.
 func value(name, text string) any {
 	switch name {
-	case "note", "reason", "session":
+	case "note", "reason", "session", "contest":
 		return text
 	case "ttl", "deadline":
 		return scalar(text)
@@ -190,6 +215,9 @@ func (t *target) write(s scenario.Step) (call, error) {
 	t.wrote++
 	c := call{op: "document.put", id: t.id, inner: doc, by: s.Who, token: s.Args["token"], header: map[string]string{},
 		body: map[string]any{"value": map[string]any{"n": t.wrote}}}
+	if t.merging {
+		c.body["baseVersion"], c.body["policy"] = 1, "server-logic"
+	}
 	if base, _ := strconv.Atoi(s.Args["base"]); base > 0 {
 		c.body["baseVersion"] = base
 	}
@@ -253,6 +281,9 @@ func observed(verb string, r reply) scenario.Observed {
 		return o
 	}
 	o.Token, o.Ticket = text("token"), text("ticket")
+	if verb == "contest" {
+		o.Contest = text("contest")
+	}
 	word, known := words[verb]
 	switch {
 	case known && word != "":
