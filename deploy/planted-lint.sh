@@ -18,9 +18,9 @@ plant persistence github.com/nats-io/nats.go nats-has-its-doors
 plant transport github.com/prometheus/client_golang/prometheus prometheus-has-one-door
 plant transport/client concord/transport/operations client-is-light
 plant transport/api concord/actors/host client-is-light
-plant actors/rules github.com/santhosh-tekuri/jsonschema/v6 jsonschema-has-one-door
+plant actors/collection github.com/santhosh-tekuri/jsonschema/v6 jsonschema-has-one-door
 plant actors/script modernc.org/quickjs quickjs-has-one-door
-plant actors/merge concord/actors/script/quickjs scripts-run-behind-their-contract
+plant actors/host concord/actors/script/quickjs scripts-run-behind-their-contract
 plant actors/rules os kinds-are-pure
 plant actors/merge context kinds-are-pure
 plant actors/schema io kinds-are-pure

@@ -93,7 +93,7 @@ var metrics = []string{
 	"concord_fanout_published_total", "concord_fanout_oldest_age_seconds", "concord_store_low_space", "concord_store_disk_bytes",
 	"concord_activations_total", "concord_activation_duration_seconds", "concord_panics_total", "concord_idempotency_early_loss_total",
 	"concord_corruption_detected_total", "concord_build_info", "process_start_time_seconds",
-	"concord_lock_wait_seconds", "concord_parked_updates_total",
+	"concord_lock_wait_seconds", "concord_parked_updates_total", "concord_merge_scripts_total",
 }
 
 func TestRulesNameMetricsThatExist(t *testing.T) {
