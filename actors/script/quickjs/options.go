@@ -23,7 +23,7 @@ type Bounds struct {
 }
 
 // DefaultBounds fit the documents that Concord takes by default.
-var DefaultBounds = Bounds{Workers: 2, QueueMax: 64, Timeout: 250 * time.Millisecond, MemoryMaxBytes: 64 << 20}
+var DefaultBounds = Bounds{Workers: 1, QueueMax: 64, Timeout: 250 * time.Millisecond, MemoryMaxBytes: 64 << 20}
 
 // Options are how a pool runs scripts. A field that is zero has the default that is said beside it.
 type Options struct {

@@ -59,6 +59,29 @@ func confine(pid int, memoryMaxBytes int64, nice int) error {
 	if err := unix.Setpriority(unix.PRIO_PGRP, pid, nice); err != nil {
 		return fmt.Errorf("lower the priority of a worker: %w", err)
 	}
+	if nice < lowestPriority {
+		return nil
+	}
+	return idle(pid)
+}
+
+// idle has the threads of a worker run when nothing else wants to (sched(7), SCHED_IDLE), and those that they start later: a
+// thread of the service that wakes up takes the processor from them at once, which nice alone does not promise.
+func idle(pid int) error {
+	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return fmt.Errorf("list the threads of a worker: %w", err)
+	}
+	for _, t := range threads {
+		tid, err := strconv.Atoi(t.Name())
+		if err != nil {
+			continue
+		}
+		attr := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_IDLE}
+		if err := unix.SchedSetAttr(tid, attr, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("have a worker run when idle: %w", err)
+		}
+	}
 	return nil
 }
 

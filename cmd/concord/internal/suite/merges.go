@@ -311,7 +311,7 @@ func (m Merges) scripts(ctx context.Context, c *Concord) (measures []Measure, er
 			rates = append(rates, sample.OpsPerSecond())
 			p50s, p99s = append(p50s, ms(&sample.Latency, 0.5)), append(p99s, ms(&sample.Latency, 0.99))
 		}
-		note := fmt.Sprintf("%d clients, a collection each, 2 workers", scriptClients)
+		note := fmt.Sprintf("%d clients, a collection each, the default number of workers", scriptClients)
 		measures = append(measures, measured(name, "/s", rates, 0, note), measured(name+" p50", "ms", p50s, 0, note), measured(name+" p99", "ms", p99s, 0, note))
 	}
 	return measures, nil
