@@ -111,22 +111,6 @@ func (n *Node) advanceClock(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, clockAnswer{now.UTC()})
 }
 
-// holdMerges keeps merge scripts from being run, so that a test can see what else happens meanwhile.
-func (n *Node) holdMerges(w http.ResponseWriter, _ *http.Request) {
-	n.scripts.Hold()
-	w.WriteHeader(http.StatusNoContent)
-}
-
-// resumeMerges lets them go on, and answers once those that waited have ended and their effects are durable.
-func (n *Node) resumeMerges(w http.ResponseWriter, r *http.Request) {
-	n.scripts.Resume()
-	if err := n.host.Merged(r.Context()); err != nil {
-		n.writeProblem(w, problem.New(problem.Unavailable, "the scripts have not ended: %v", err))
-		return
-	}
-	w.WriteHeader(http.StatusNoContent)
-}
-
 func writeJSON(w http.ResponseWriter, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(body) // the caller may have gone away

@@ -25,7 +25,6 @@ import (
 	"concord/actors"
 	"concord/actors/entity"
 	"concord/actors/host"
-	"concord/actors/script"
 	"concord/actors/script/quickjs"
 	"concord/internal/telemetry"
 	"concord/persistence"
@@ -235,17 +234,6 @@ func (n *Node) startCore() (err error) {
 	n.watchGauges()
 	n.run()
 	return nil
-}
-
-// startScripts makes the pool that runs merge scripts; nil: they are off.
-func (n *Node) startScripts() script.Runner {
-	if n.options.Scripts == nil {
-		return nil
-	}
-	o := *n.options.Scripts
-	o.Observer = quickjs.Observer{Ended: n.metrics.Scripted, Lost: n.metrics.ScriptWorkerLost}
-	n.scripts = quickjs.NewPool(o)
-	return n.scripts
 }
 
 // The key that lock tokens are made of is the store's: made once, and kept in it, also in its backups.
