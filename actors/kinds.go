@@ -22,6 +22,10 @@ type Kind struct {
 	Activate func(persistence.EntityID, *entity.World) (entity.Live, error)
 	// Rebuild makes what stands beside a record from the head before it, as at commit.
 	Rebuild func(head persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error)
+	// Index makes the index entries of a living part from what is kept of it.
+	Index func(part string, info []byte) ([]persistence.IndexChange, error)
+	// Born makes the records of an entity that begins in the batch of another one; nil: the kind's begin by themselves.
+	Born func(entity.Birth, entity.Meta) (*persistence.Entry, error)
 	// Published says that the events of the kind leave on the event stream.
 	Published bool
 	// Needs is the seq of the oldest event that an entity in the stored state still needs; 0: none. Retention leaves it.
@@ -76,6 +80,13 @@ func define[S, C, E any](b entity.Behavior[S, C, E], published bool) Kind {
 			}
 			return keeper.Needs(s), nil
 		},
+		Index: func(part string, info []byte) ([]persistence.IndexChange, error) {
+			if indexed, ok := b.(entity.Indexed); ok {
+				return indexed.Index(part, info)
+			}
+			return nil, nil
+		},
+		Born: entity.Bearer(b),
 		Activate: func(id persistence.EntityID, w *entity.World) (entity.Live, error) {
 			return entity.Activate(b, id, w)
 		},
@@ -85,16 +96,25 @@ func define[S, C, E any](b entity.Behavior[S, C, E], published bool) Kind {
 	}
 }
 
-// Fold makes what stands beside a record from the head before it, whatever its kind: what verification and rebuild of a
-// store need to know of the kinds.
-func Fold(l Limits) func(head persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
+// Fold makes what is derived from the log, whatever the kind: what verification and rebuild of a store need to know of the
+// kinds.
+func Fold(l Limits) persistence.Fold {
 	kinds := Kinds(l, [32]byte{})
-	return func(head persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
-		kind, ok := kinds[persistence.Kind(rec.GetKind())]
-		if !ok {
-			return head, persistence.Projection{}, fmt.Errorf("%w: record of unknown kind %d", persistence.ErrCorrupt, rec.GetKind())
-		}
-		return kind.Rebuild(head, rec, hash)
+	return persistence.Fold{
+		Record: func(head persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
+			kind, ok := kinds[persistence.Kind(rec.GetKind())]
+			if !ok {
+				return head, persistence.Projection{}, fmt.Errorf("%w: record of unknown kind %d", persistence.ErrCorrupt, rec.GetKind())
+			}
+			return kind.Rebuild(head, rec, hash)
+		},
+		Part: func(e persistence.EntityID, part string, info []byte) ([]persistence.IndexChange, error) {
+			kind, ok := kinds[e.Kind]
+			if !ok {
+				return nil, fmt.Errorf("%w: entity %v of an unknown kind", persistence.ErrCorrupt, e)
+			}
+			return kind.Index(part, info)
+		},
 	}
 }
 

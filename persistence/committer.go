@@ -269,7 +269,7 @@ func sortOut(group []submission) written {
 		entries: make([]*Entry, 0, len(group)), answers: make([]func(), 0, len(group))}
 	for _, s := range group {
 		if s.entry != nil {
-			w.entries = append(w.entries, s.entry)
+			w.entries = append(append(w.entries, s.entry), s.entry.Born...)
 		}
 		if s.done != nil {
 			w.answers = append(w.answers, s.done)
@@ -335,6 +335,9 @@ func (e *Entry) size() int {
 		for _, b := range e.Records[i].Bodies {
 			n += len(b)
 		}
+	}
+	for _, born := range e.Born {
+		n += born.size()
 	}
 	return n
 }

@@ -28,6 +28,9 @@ var (
 type Entry struct {
 	Entity  EntityID
 	Records []Stored // in order; at least one
+	// Born are entities of the same partition that begin with it: all is one batch. To readers and observers they are
+	// entries like any other.
+	Born []*Entry
 }
 
 // Stored is one record and what stands beside it in the same batch. Its bytes are final: the position of the record is
@@ -49,6 +52,7 @@ type Projection struct {
 	Content      bool   // the record made Version
 	Parts        []PartChange
 	Timers       []TimerChange
+	Index        []IndexChange
 	Outcome      *OutcomeKey
 }
 
@@ -174,6 +178,7 @@ type Reader interface {
 	EventReader
 	OutcomeReader
 	Directory
+	IndexReader
 }
 
 // View is a reader of one moment of the store. Close it soon: it holds back the removal of old data.
@@ -224,6 +229,8 @@ const SecretPrefix = "secret."
 type CursorStore interface {
 	Cursor(name string) ([]byte, error)
 	SetCursor(name string, value []byte) error
+	// SyncCursor is SetCursor, and on disk when it returns.
+	SyncCursor(name string, value []byte) error
 }
 
 // TimerReader reads the durable timer index.

@@ -1,6 +1,7 @@
 package entity
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -34,6 +35,7 @@ func (s *Shell[S, C, E]) setAside(env *Envelope, job *script.Job, waking bool) {
 		s.waking = true
 		s.arm(time.Time{}) // the end of the script wakes it
 	}
+	s.expectRepeats(env)
 	s.world.Work(s.id, job, func(o script.Outcome) {
 		if !env.DryRun {
 			s.aside--
@@ -43,7 +45,7 @@ func (s *Shell[S, C, E]) setAside(env *Envelope, job *script.Job, waking bool) {
 		}
 		env.ran[job.Key()] = o
 		if !waking {
-			s.handle(env, false)
+			s.again(env)
 		} else if s.waking = false; s.putOff(env, o) {
 			return
 		}
@@ -72,4 +74,57 @@ func (s *Shell[S, C, E]) putOff(env *Envelope, o script.Outcome) bool {
 func (s *Shell[S, C, E]) dueFor(env *Envelope) bool {
 	_, m := s.timed.Wake(s.state)
 	return m.RequestID == env.Meta.RequestID
+}
+
+// asideKey is the idempotency key of a command that was set aside.
+type asideKey struct{ principal, key string }
+
+// repeats are the commands that came with the key meanwhile. There are no more than may be in flight for an entity.
+type repeats struct {
+	digest []byte
+	wait   []*Envelope
+}
+
+// expectRepeats has repeats of the command wait for it: until its outcome is known they could only be told that the entity
+// is busy, with what they ask for themselves.
+func (s *Shell[S, C, E]) expectRepeats(env *Envelope) {
+	if env.Meta.Key == "" || env.DryRun {
+		return
+	}
+	if s.repeats == nil {
+		s.repeats = make(map[asideKey]*repeats, 1)
+	}
+	s.repeats[asideKey{env.Meta.Principal, env.Meta.Key}] = &repeats{digest: env.Meta.KeyDigest}
+}
+
+// repeated has a repeat of a command that was set aside wait for it.
+func (s *Shell[S, C, E]) repeated(env *Envelope) bool {
+	if len(s.repeats) == 0 || env.Meta.Key == "" || env.DryRun {
+		return false
+	}
+	first := s.repeats[asideKey{env.Meta.Principal, env.Meta.Key}]
+	if first == nil || !bytes.Equal(first.digest, env.Meta.KeyDigest) {
+		return false
+	}
+	first.wait = append(first.wait, env)
+	return true
+}
+
+// again decides anew on a command that was set aside, and then on its repeats: they have its answer, or are judged by
+// themselves if it was refused.
+func (s *Shell[S, C, E]) again(env *Envelope) {
+	key := asideKey{env.Meta.Principal, env.Meta.Key}
+	first := s.repeats[key]
+	delete(s.repeats, key)
+	s.handle(env, false)
+	if first == nil {
+		return
+	}
+	if next := s.repeats[key]; next != nil { // it is set aside once more
+		next.wait = first.wait
+		return
+	}
+	for _, repeat := range first.wait {
+		s.handle(repeat, false)
+	}
 }

@@ -188,3 +188,40 @@ func TestSmallRequestForMuch(t *testing.T) {
 		n.want(n.do(id, small, by("ann")), "200 v9")
 	})
 }
+
+// TestRepeatWaitsForTheFirst: a repeat that comes while the script of the first runs has the answer of the first; one that says
+// something else is judged by itself.
+func TestRepeatWaitsForTheFirst(t *testing.T) {
+	inBubble(t, func(n *node) {
+		id, s := contended(n)
+		breakLock(n, id)
+		s.end(nil) // bob's; then cat's is saved
+		first := n.do(id, stale("a", `"dan's"`), keyed("dan", "k", "x"))
+		n.want(first, "none yet")
+		again := n.do(id, stale("a", `"dan's"`), keyed("dan", "k", "x"))
+		n.want(again, "none yet")
+		n.want(n.do(id, stale("a", `"dan's other"`), keyed("dan", "k", "y")), "locked")
+		s.end(nil)
+		n.want(first, "200 v5")
+		n.want(again, "200 v5")
+		if got := savedBy(n, id, 6); got != "nobody" {
+			t.Errorf("the repeat was saved, too, by %s", got)
+		}
+	})
+}
+
+// TestRepeatOfARefusalIsJudgedAnew: the first has failed, and said so; its repeat is a request like any other.
+func TestRepeatOfARefusalIsJudgedAnew(t *testing.T) {
+	inBubble(t, func(n *node) {
+		id, s := contended(n)
+		breakLock(n, id)
+		s.end(nil)
+		first := n.do(id, stale("a", `"dan's"`), keyed("dan", "k", "x"))
+		again := n.do(id, stale("a", `"dan's"`), keyed("dan", "k", "x"))
+		s.end(&script.Failure{Reason: script.Threw})
+		n.want(first, "merge-failed")
+		n.want(again, "none yet")
+		s.end(nil)
+		n.want(again, "200 v5")
+	})
+}

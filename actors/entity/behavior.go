@@ -79,6 +79,7 @@ type Timer struct {
 type Projection struct {
 	Parts  []PartInfo
 	Timers []Timer
+	Index  []persistence.IndexChange
 }
 
 // Case is what an answer is made of, beside the states before and after the command.
@@ -105,6 +106,17 @@ type Decision[E any] struct {
 	// Job is merge code that has to be run before there is a decision: there are no events then. It takes its time, so that
 	// the command is set aside meanwhile, and decided anew when the outcome is known (Facts.Ran).
 	Job *script.Job
+	// Wants are facts that the decision turned out to need: there are no events then, and it is made anew with them.
+	Wants []Want
+	// Births are entities that begin with this decision, if it has events that are stored.
+	Births []Birth
+}
+
+// Birth is an entity that begins in the same batch as the decision that gives it life, as the job that a change asks for.
+// It lives in the same partition, never was, and its kind is a Born one.
+type Birth struct {
+	Entity persistence.EntityID
+	As     any // what it begins with: the kind knows what
 }
 
 // Only is the decision of a kind whose answers follow from the states and the command alone.
@@ -142,6 +154,19 @@ type Timed[S, C any] interface {
 	Due(s S) time.Time
 	// Wake is the command for what is due, and on whose behalf it is.
 	Wake(s S) (C, Meta)
+}
+
+// Born is a Behavior whose entities begin in the batch of another one (Birth), never by a command of their own: an entity
+// that was not born refuses every command, and has no event.
+type Born[E any] interface {
+	// Begin is the first event.
+	Begin(as any, m Meta) (E, error)
+}
+
+// Indexed is a Behavior whose parts stand in indexes: its projections enter them, and Index makes the same entries from
+// what is kept of a living part.
+type Indexed interface {
+	Index(part string, info []byte) ([]persistence.IndexChange, error)
 }
 
 // Keeper is a Behavior whose entities read some of their events back later.

@@ -60,8 +60,11 @@ func (f Facts) Part(id string, body bool) (fact Fact, ok bool) {
 	return fact, ok && (!body || !fact.Exists || fact.Body != nil)
 }
 
-// At is the part as it was at the version; ok is false if that was not asked for.
+// At is the part as it was at the version; ok is false if that was not asked for. Before version 1 there was nothing.
 func (f Facts) At(part string, version uint64) (fact Fact, ok bool) {
+	if version == 0 {
+		return Fact{}, true
+	}
 	fact, ok = f.at[partAt{part, version}]
 	return fact, ok
 }
@@ -142,6 +145,17 @@ func (f Facts) WithAt(part string, version uint64, fact Fact) Facts {
 	}
 	at[partAt{part, version}] = fact
 	f.at = at
+	return f
+}
+
+// WithOf are the facts and the stored state of another entity.
+func (f Facts) WithOf(id persistence.EntityID, state []byte) Facts {
+	of := maps.Clone(f.of)
+	if of == nil {
+		of = make(map[persistence.EntityID][]byte, 1)
+	}
+	of[id] = state
+	f.of = of
 	return f
 }
 

@@ -44,6 +44,8 @@ type World struct {
 	Alarm func(id persistence.EntityID, at time.Time)
 	// Work runs a job elsewhere, and then calls back on the entity's goroutine. The entity stays in memory until then.
 	Work func(id persistence.EntityID, job *script.Job, then func(script.Outcome))
+	// Born makes the records of an entity that begins in the batch of another one.
+	Born func(Birth, Meta) (*persistence.Entry, error)
 	// Panicked is told of a panic in a decision, for the log.
 	Panicked func(id persistence.EntityID, requestID string, cause any, stack []byte)
 	// Failed is told of an error of the store that a command met, for the log.
@@ -76,12 +78,13 @@ type Shell[S, C, E any] struct {
 	lsn   atomic.Uint64    // newest submission, or submitting; written by the mailbox's goroutine alone
 
 	pending pending
-	saw     persistence.LSN // of other entities, by the command at hand
-	alarm   time.Time       // that was set
-	woke    persistence.LSN // newest submission of what was due by itself
-	aside   int             // commands that were set aside, dry runs left out
-	waking  bool            // one of them is for what is due
-	merges  int             // writes from now on that are remembered for merges
+	saw     persistence.LSN       // of other entities, by the command at hand
+	alarm   time.Time             // that was set
+	woke    persistence.LSN       // newest submission of what was due by itself
+	aside   int                   // commands that were set aside, dry runs left out
+	waking  bool                  // one of them is for what is due
+	merges  int                   // writes from now on that are remembered for merges
+	repeats map[asideKey]*repeats // of commands that were set aside
 }
 
 // Activate loads the entity; one that never was starts with the zero state.
@@ -100,6 +103,9 @@ func Activate[S, C, E any](b Behavior[S, C, E], id persistence.EntityID, w *Worl
 	}
 	if s.timed != nil {
 		s.state = s.timed.Recover(s.state, w.Started)
+	}
+	if _, born := b.(Born[E]); born {
+		s.lsn.Store(uint64(w.Committer.Last())) // it may have begun with another one a moment ago
 	}
 	head.State = nil
 	s.head = head
@@ -195,8 +201,15 @@ func (s *Shell[S, C, E]) Handle(env *Envelope) {
 // handle decides on one command. waking says that it is for what is due: then wake sets the alarm, once it is done or has
 // to be put off.
 func (s *Shell[S, C, E]) handle(env *Envelope, waking bool) {
+	if !waking && s.repeated(env) {
+		return
+	}
 	s.pending.forget(s.world.Committer.Durable())
 	s.saw = 0
+	if err := s.born(); err != nil {
+		env.Reply(Answer{}, s.refusal(env.Meta, err))
+		return
+	}
 	m := env.Meta
 	m.Time, m.Seq, m.Entity = s.now(), s.head.Seq+1, s.id
 	m.Merging, m.Merged = s.aside > 0, len(env.ran) > 0 && !env.DryRun
@@ -207,7 +220,7 @@ func (s *Shell[S, C, E]) handle(env *Envelope, waking bool) {
 	if m.Time.Before(s.head.Time) {
 		m.Time = s.head.Time
 	}
-	answer, records, err := s.decide(env, m)
+	answer, entry, err := s.decide(env, m)
 	if set, ok := errors.AsType[*aside](err); ok {
 		s.setAside(env, set.job, waking)
 		return
@@ -218,7 +231,7 @@ func (s *Shell[S, C, E]) handle(env *Envelope, waking bool) {
 	switch {
 	case err != nil:
 		s.world.Committer.After(s.seen(), func() { env.Reply(Answer{}, err) })
-	case len(records) == 0:
+	case len(entry.Records) == 0:
 		s.world.Committer.After(s.seen(), func() { env.Reply(answer, nil) })
 	default:
 		s.lsn.Store(submitting)
@@ -227,7 +240,7 @@ func (s *Shell[S, C, E]) handle(env *Envelope, waking bool) {
 			s.pending.remembered(func(part string, f Fact) { s.world.Recent.add(s.id, part, f) })
 		}
 		cargo := s.pending.submit()
-		lsn := s.world.Committer.Submit(&persistence.Entry{Entity: s.id, Records: records}, func() {
+		lsn := s.world.Committer.Submit(entry, func() {
 			cargo.land()
 			env.Reply(answer, nil)
 		})
@@ -241,18 +254,19 @@ func (s *Shell[S, C, E]) seen() persistence.LSN { return max(s.newest(), s.saw) 
 
 func (s *Shell[S, C, E]) newest() persistence.LSN { return persistence.LSN(s.lsn.Load()) }
 
-// decide returns the answer and the records that make it true. It changes the state, speculatively; nothing of it can
+// decide returns the answer and the entry that makes it true, without records if nothing has to. It changes the state, speculatively; nothing of it can
 // be seen before the committer has made it durable.
-func (s *Shell[S, C, E]) decide(env *Envelope, m Meta) (answer Answer, records []persistence.Stored, err error) {
+func (s *Shell[S, C, E]) decide(env *Envelope, m Meta) (answer Answer, entry *persistence.Entry, err error) {
+	entry = &persistence.Entry{Entity: s.id}
 	defer func() {
 		if cause := recover(); cause != nil {
 			s.world.Panicked(s.id, m.RequestID, cause, debug.Stack())
 			s.pending.drop()
-			answer, records, err = Answer{}, nil, panicked
+			answer, entry, err = Answer{}, nil, panicked
 		}
 	}()
 	if answer, found, err := s.remembered(m); found || err != nil {
-		return answer, nil, err
+		return answer, entry, err
 	}
 	c, ok := env.Command.(C)
 	if !ok {
@@ -263,6 +277,11 @@ func (s *Shell[S, C, E]) decide(env *Envelope, m Meta) (answer Answer, records [
 		s.live(decided.Events, m)
 		return Answer{}, nil, s.refusal(m, err)
 	}
+	if !env.DryRun && len(decided.Births) > 0 {
+		if entry.Born, err = s.bear(decided.Births, m); err != nil {
+			return Answer{}, nil, s.refusal(m, err)
+		}
+	}
 	x := Case{Facts: facts, Meta: m, Told: decided.Told, DryRun: env.DryRun}
 	next, records := s.follow(c, decided.Events, x, env.DryRun)
 	x.At = Stamp{Entity: s.id, Seq: next.head.Seq, Version: next.head.Version, Time: m.Time, Principal: m.Principal}
@@ -270,13 +289,14 @@ func (s *Shell[S, C, E]) decide(env *Envelope, m Meta) (answer Answer, records [
 	answer = s.behavior.Answer(s.state, next.state, c, x)
 	if env.DryRun {
 		s.pending.drop()
-		return answer, nil, nil
+		return answer, entry, nil
 	}
 	if len(records) == 0 && m.Key != "" {
 		records = append(records, s.remember(m, answer))
 	}
 	s.state, s.head = next.state, next.head
-	return answer, records, nil
+	entry.Records = records
+	return answer, entry, nil
 }
 
 // moment is an entity after some of the events of a command.
@@ -339,11 +359,23 @@ func (s *Shell[S, C, E]) decided(env *Envelope, c C, m Meta) (d Decision[E], fac
 		}
 	}
 	d, err = s.behavior.Decide(s.state, c, facts, m)
+	for round := 0; err == nil && len(d.Wants) > 0; round++ {
+		if round == wantsMaxRounds {
+			return d, facts, fmt.Errorf("decide on %v: still wants facts after %d rounds", s.id, round)
+		}
+		if err := s.load(&facts, d.Wants); err != nil {
+			return d, facts, fmt.Errorf("load facts of %v: %w", s.id, err)
+		}
+		d, err = s.behavior.Decide(s.state, c, facts, m)
+	}
 	if err == nil && d.Job != nil {
 		return d, facts, &aside{d.Job}
 	}
 	return d, facts, err
 }
+
+// wantsMaxRounds bounds how often a decision may turn out to need more facts.
+const wantsMaxRounds = 8
 
 // apply makes the record of one event and the state after it. The last record of a command carries its outcome.
 func (s *Shell[S, C, E]) apply(c C, now *moment[S], e E, encoded Encoded, x Case, last bool) persistence.Stored {

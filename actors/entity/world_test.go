@@ -34,6 +34,9 @@ type toyCommand struct {
 	Add []uint64
 	Do  func(toyState)
 	No  *problem.Problem
+
+	Births []entity.Birth
+	Lacks  func(entity.Facts) []entity.Want // found out in the decision
 }
 
 type toyEvent struct{ Add uint64 }
@@ -45,7 +48,14 @@ func (toy) Kind() persistence.Kind { return kindToy }
 func (toy) Wants(toyState, *toyCommand, entity.Facts) []entity.Want { return nil }
 
 func (b toy) Decide(s toyState, c *toyCommand, f entity.Facts, m entity.Meta) (entity.Decision[toyEvent], error) {
-	return entity.Only(b.decide(s, c, f, m))
+	if c.Lacks != nil {
+		if wants := c.Lacks(f); len(wants) > 0 {
+			return entity.Decision[toyEvent]{Wants: wants}, nil
+		}
+	}
+	d, err := entity.Only(b.decide(s, c, f, m))
+	d.Births = c.Births
+	return d, err
 }
 
 func (toy) decide(s toyState, c *toyCommand, _ entity.Facts, _ entity.Meta) ([]toyEvent, error) {
@@ -106,17 +116,28 @@ func mustJSON(v any) []byte {
 var kinds = actors.Kinds(actors.DefaultLimits, [32]byte{})
 
 func activate(id persistence.EntityID, w *entity.World) (entity.Live, error) {
-	if id.Kind == kindToy {
+	switch id.Kind {
+	case kindToy:
 		return entity.Activate(toy{}, id, w)
+	case kindChild:
+		return entity.Activate(child{}, id, w)
 	}
 	return kinds[id.Kind].Activate(id, w)
 }
 
-func fold(before persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
-	if persistence.Kind(rec.GetKind()) == kindToy {
-		return entity.Rebuild(toy{}, before, rec, hash)
-	}
-	return kinds[persistence.Kind(rec.GetKind())].Rebuild(before, rec, hash)
+var fold = persistence.Fold{
+	Record: func(before persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
+		switch persistence.Kind(rec.GetKind()) {
+		case kindToy:
+			return entity.Rebuild(toy{}, before, rec, hash)
+		case kindChild:
+			return entity.Rebuild(child{}, before, rec, hash)
+		}
+		return kinds[persistence.Kind(rec.GetKind())].Rebuild(before, rec, hash)
+	},
+	Part: func(e persistence.EntityID, part string, info []byte) ([]persistence.IndexChange, error) {
+		return kinds[e.Kind].Index(part, info)
+	},
 }
 
 // node is a store with a committer and live entities, in a bubble. The disk can be made to wait.
@@ -159,7 +180,7 @@ func (n *node) start() {
 	}
 	n.committer = persistence.NewCommitter(n, persistence.CommitMetrics{})
 	n.live = make(map[persistence.EntityID]entity.Live)
-	n.world = &entity.World{Store: n.store, Committer: n.committer, Now: func() time.Time { return n.now() }, Alarm: func(persistence.EntityID, time.Time) {},
+	n.world = &entity.World{Born: entity.Bearer(child{}), Store: n.store, Committer: n.committer, Now: func() time.Time { return n.now() }, Alarm: func(persistence.EntityID, time.Time) {},
 		Panicked: func(id persistence.EntityID, _ string, cause any, _ []byte) {
 			n.failures = append(n.failures, fmt.Sprint(cause))
 		},

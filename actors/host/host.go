@@ -115,7 +115,7 @@ func New(kinds map[persistence.Kind]actors.Kind, w *entity.World, store Store, c
 	h.props = actor.PropsFromProducer(func() actor.Actor { return &resident{host: h} },
 		actor.WithMailbox(actor.UnboundedLockfree()), actor.WithDispatcher(&h.workers))
 	h.timers = newTimers(h)
-	w.Alarm, w.Work = h.Alarm, h.work
+	w.Alarm, w.Work, w.Born = h.Alarm, h.work, h.bear
 	return h
 }
 
@@ -193,6 +193,15 @@ func (h *Host) work(id persistence.EntityID, job *script.Job, then func(script.O
 		return
 	}
 	h.world.Scripts.Run(*job, done)
+}
+
+// bear makes the records of an entity that begins in the batch of another one.
+func (h *Host) bear(b entity.Birth, m entity.Meta) (*persistence.Entry, error) {
+	kind, ok := h.kinds[b.Entity.Kind]
+	if !ok || kind.Born == nil {
+		return nil, fmt.Errorf("begin %v: not of a kind that is born", b.Entity)
+	}
+	return kind.Born(b, m)
 }
 
 func (h *Host) shard(id persistence.EntityID) *shard {
@@ -309,6 +318,10 @@ func (h *Host) count(s *slot) *slot {
 func (h *Host) Settled(id persistence.EntityID, done func()) {
 	if h.committer.Idle() {
 		done() // nor is anything else under way: the entity need not be looked for
+		return
+	}
+	if h.kinds[id.Kind].Born != nil {
+		h.SettledAll(done) // it may have begun with another one: its own submissions do not tell
 		return
 	}
 	sh := h.shard(id)

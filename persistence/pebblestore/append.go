@@ -126,6 +126,7 @@ func (w *writer) beside(pos persistence.Position, d *persistence.Projection) {
 			w.set(w.keys.timer(t.Due, t.Name), nil)
 		}
 	}
+	w.index(d.Index)
 	if o := d.Outcome; o != nil {
 		w.set(w.keys.outcome(dayOf(o.Time), o.Principal, o.Key), at)
 	}

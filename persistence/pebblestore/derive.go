@@ -13,12 +13,6 @@ import (
 	"concord/persistence/recordpb"
 )
 
-// Fold makes the head after a record, and what stands beside the record, from the head before it; hash is the SHA-256
-// of the record's stored bytes. It is the kinds' own function, the one that the commit used, and it is pure. It is not
-// called for records without a seq.
-type Fold func(before persistence.Head, rec *recordpb.Record, hash []byte) (
-	after persistence.Head, beside persistence.Projection, err error)
-
 // scratchMaxBatchBytes is how much of the derived records is gathered before it is written to the scratch store.
 const scratchMaxBatchBytes = 4 << 20
 
@@ -26,7 +20,7 @@ const scratchMaxBatchBytes = 4 << 20
 // histories that retention has trimmed. It keeps the heads of one partition in memory; the records go to a scratch store.
 type deriver struct {
 	from    *reader
-	fold    Fold
+	fold    persistence.Fold
 	scratch *pebble.DB
 	w       writer
 	heads   map[persistence.EntityID]*derivedHead
@@ -80,6 +74,11 @@ func (d *deriver) edges(p persistence.Partition) error {
 		}
 		d.w.keys.entity = e
 		d.w.state(part.Part)
+		index, err := d.fold.Part(e, part.ID, part.Info)
+		if err != nil {
+			return fmt.Errorf("index of part %q of %v: %w", part.ID, e, err)
+		}
+		d.w.index(index)
 		return d.flushIfLarge()
 	})
 	if err != nil {
@@ -124,7 +123,7 @@ func (d *deriver) record(pos persistence.Position, rec *recordpb.Record, stored 
 	beside := persistence.Projection{Outcome: outcomeOf(rec)}
 	if rec.GetSeq() > head.edge {
 		var err error
-		if head.Head, beside, err = d.fold(head.Head, rec, hashOf(stored)); err != nil {
+		if head.Head, beside, err = d.fold.Record(head.Head, rec, hashOf(stored)); err != nil {
 			return fmt.Errorf("%s: %w", e.EventID(rec.GetSeq()), err)
 		}
 		d.heads[e] = head

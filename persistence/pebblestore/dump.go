@@ -41,6 +41,7 @@ type DumpLine struct {
 	Day       string                `json:"day,omitempty"`
 	Due       *time.Time            `json:"due,omitempty"`
 	Name      string                `json:"name,omitempty"`
+	Term      string                `json:"term,omitempty"`
 	Principal string                `json:"principal,omitempty"`
 	Key       string                `json:"key,omitempty"`
 	Count     *uint64               `json:"count,omitempty"`

@@ -25,7 +25,7 @@ func (d *dumper) decode(line *DumpLine, f family, key, value []byte) error {
 	least := map[byte][2]int{ // bytes of the key behind its prefix (or entity), bytes of the value
 		familyLog: {8, 0}, familyBody: {12, 0}, familyPart: {1, 0}, familyPartAt: {9, 1}, familyVersion: {8, 8},
 		familySeq: {8, 8}, familyOutcome: {1, 8}, familyEdgePart: {1, hashSize}, familyEdgeTimer: {8, 0},
-		familyGap:   {8, 0},
+		familyGap: {8, 0}, familyIndex: {1 + indexKeyFields, 0},
 		familyStray: {12, hashSize}, familyTrimmed: {0, 8}, familyForgotten: {0, forgottenSize}, familyPin: {8, 8},
 		familyGroup: {0, 8},
 	}[f.letter]
@@ -36,7 +36,7 @@ func (d *dumper) decode(line *DumpLine, f family, key, value []byte) error {
 		return fmt.Errorf("%w: key of %d bytes, value of %d", persistence.ErrCorrupt, len(key), len(value))
 	}
 	switch f.letter {
-	case familyLog, familyBody, familyStray, familyTrimmed, familyForgotten, familyFormat, familyCursor, familyGroup:
+	case familyLog, familyBody, familyIndex, familyStray, familyTrimmed, familyForgotten, familyFormat, familyCursor, familyGroup:
 		return d.decodePlain(line, f.letter, rest, value)
 	case familyHead, familyEdge:
 		return line.decodeHead(f.letter, value)
@@ -59,6 +59,14 @@ func (d *dumper) decodePlain(line *DumpLine, letter byte, rest, value []byte) er
 		index, size := int(binary.BigEndian.Uint32(rest[8:])), len(value)
 		line.Position, line.Index, line.Size = persistence.Position(binary.BigEndian.Uint64(rest)), &index, &size
 		line.Body = d.body(value)
+	case familyIndex:
+		e, err := parseIndexEntry(append([]byte{0, 0, 0}, rest...), value)
+		if err != nil {
+			return err
+		}
+		line.Entity = persistence.EntityID{Kind: persistence.Kind(rest[0]), Provider: e.Provider, ID: e.Entity}.String()
+		line.Name, _, _ = strings.Cut(string(rest[1:]), "\x00")
+		line.Term, line.Part, line.Value = e.Term, &e.Part, e.Value
 	case familyStray:
 		line.Day = dayText(binary.BigEndian.Uint32(rest))
 		line.Position = persistence.Position(binary.BigEndian.Uint64(rest[4:]))

@@ -23,6 +23,7 @@ var families = []family{
 	{familySeq, "seq", 3, false},
 	{familyTimer, "timer", 11, false},
 	{familyOutcome, "outcome", 7, false},
+	{familyIndex, "index", 0, false},
 	{familyEdge, "edge", 3, false},
 	{familyEdgePart, "edge-part", 3, false},
 	{familyEdgeTimer, "edge-timer", 3, false},

@@ -22,6 +22,7 @@ import (
 //	partition(2) 'S' entity seq(8)                      -> position of the event
 //	partition(2) 'T' due(8) entity name                 -> armed timer
 //	partition(2) 'I' day(4) entity principal 0x00 key   -> outcome: position, where it is remembered
+//	partition(2) 'N' kind(1) name 0x00 provider 0x00 term 0x00 id 0x00 part 0x00 -> value of an index entry
 //	partition(2) 'K' entity                             -> edge of a trimmed history (recordpb.Base)
 //	partition(2) 'k' entity part 0x00                   -> part as it was at that edge: SHA-256 of the body, then as in H
 //	partition(2) 't' entity due(8) name                 -> timer that was armed at that edge
@@ -48,6 +49,7 @@ const (
 	familySeq      = 'S'
 	familyTimer    = 'T'
 	familyOutcome  = 'I'
+	familyIndex    = 'N'
 	familyEdge     = 'K'
 	familyEdgePart = 'k'
 
@@ -67,7 +69,7 @@ const storePartition persistence.Partition = 0xFFFF
 
 // derivedFamilies are the ones that a rebuild makes anew.
 var derivedFamilies = []byte{
-	familyHead, familyPart, familyPartAt, familyVersion, familySeq, familyTimer, familyOutcome,
+	familyHead, familyPart, familyPartAt, familyVersion, familySeq, familyTimer, familyOutcome, familyIndex,
 }
 
 func appendPrefix(k []byte, p persistence.Partition, family byte) []byte {

@@ -63,11 +63,18 @@ func (mixed) Answer(_, s mixedState, _ *mixedEvent, x entity.Case) entity.Answer
 func (mixed) Project(_ mixedState, e mixedEvent, _ entity.Stamp) (p entity.Projection) {
 	if e.Part != "" {
 		p.Parts = []entity.PartInfo{{ID: e.Part, Removed: e.Removed, Info: fmt.Append(nil, "value ", e.Value)}}
+		p.Index = mixedIndex(e.Part, p.Parts[0].Info)
+		p.Index[0].Removed = e.Removed
 	}
 	if !e.Was.IsZero() || !e.Due.IsZero() {
 		p.Timers = []entity.Timer{{Name: "t", Was: e.Was, Due: e.Due}}
 	}
 	return p
+}
+
+// mixedIndex has every part under one term.
+func mixedIndex(part string, info []byte) []persistence.IndexChange {
+	return []persistence.IndexChange{{Name: "mixed.parts", Term: "all", Part: part, Value: info}}
 }
 
 func (mixed) TimerFired(string, time.Time) *mixedEvent { return &mixedEvent{} }
@@ -115,6 +122,7 @@ func withMixed(kinds map[persistence.Kind]actors.Kind) map[persistence.Kind]acto
 		Rebuild: func(h persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
 			return entity.Rebuild(mixed{}, h, rec, hash)
 		},
+		Index: func(part string, info []byte) ([]persistence.IndexChange, error) { return mixedIndex(part, info), nil },
 	}
 	return kinds
 }

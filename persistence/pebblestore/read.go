@@ -35,6 +35,9 @@ func (s *Store) View() persistence.View {
 
 func (v *view) Close() error { return v.snapshot.Close() }
 
+// Partitions is the count of partitions.
+func (r *reader) Partitions() int { return r.partitions }
+
 func (r *reader) keys(e persistence.EntityID) *keyspace {
 	return &keyspace{partition: persistence.PartitionOf(e, r.partitions), entity: e, buf: make([]byte, 0, keyUsualBytes)}
 }

@@ -39,7 +39,7 @@ type Difference struct {
 
 // CompareDerived makes all derived records anew from the log, and compares. It reads one moment of the store, which may
 // be in use. scratch is a directory for temporary files; empty: one in the store's own.
-func (s *Store) CompareDerived(ctx context.Context, fold Fold, scratch string) (Differences, error) {
+func (s *Store) CompareDerived(ctx context.Context, fold persistence.Fold, scratch string) (Differences, error) {
 	from, release := s.snapshot()
 	c := comparison{from: from}
 	err := s.derive(ctx, fold, scratch, &c)
@@ -48,7 +48,7 @@ func (s *Store) CompareDerived(ctx context.Context, fold Fold, scratch string) (
 
 // Rebuild makes all derived records anew from the log, and puts right those that are not as they should be; it returns
 // which. Groups wait meanwhile. What is put right stays so: an interrupted rebuild goes on when it is started again.
-func (s *Store) Rebuild(ctx context.Context, fold Fold, scratch string) (Differences, error) {
+func (s *Store) Rebuild(ctx context.Context, fold persistence.Fold, scratch string) (Differences, error) {
 	s.retaining.Lock()
 	defer s.retaining.Unlock()
 	s.writing.Lock()
@@ -64,7 +64,7 @@ func (s *Store) Rebuild(ctx context.Context, fold Fold, scratch string) (Differe
 }
 
 // derive makes and compares one partition after another.
-func (s *Store) derive(ctx context.Context, fold Fold, scratch string, c *comparison) (err error) {
+func (s *Store) derive(ctx context.Context, fold persistence.Fold, scratch string, c *comparison) (err error) {
 	db, closeScratch, err := s.scratch(scratch)
 	if err != nil {
 		return err

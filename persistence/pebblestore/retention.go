@@ -27,7 +27,7 @@ const OutcomeMemory = 24 * time.Hour
 
 // TrimOptions of retention.
 type TrimOptions struct {
-	Fold Fold
+	Fold persistence.Fold
 	Now  time.Time
 	// Needs is the seq of the oldest event that the entity still needs, by its newest state; 0: none. Nil: nobody needs any.
 	Needs func(e persistence.EntityID, state []byte) (uint64, error)

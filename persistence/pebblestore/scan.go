@@ -61,7 +61,16 @@ func (s *Store) Cursor(name string) (value []byte, err error) {
 
 // SetCursor moves a cursor. It becomes durable with the next group commit: a crash may move it back, never forward.
 func (s *Store) SetCursor(name string, value []byte) error {
-	if err := s.db().Set(storeKey(familyCursor, name), value, pebble.NoSync); err != nil {
+	return s.setCursor(name, value, pebble.NoSync)
+}
+
+// SyncCursor implements persistence.CursorStore.
+func (s *Store) SyncCursor(name string, value []byte) error {
+	return s.setCursor(name, value, pebble.Sync)
+}
+
+func (s *Store) setCursor(name string, value []byte, o *pebble.WriteOptions) error {
+	if err := s.db().Set(storeKey(familyCursor, name), value, o); err != nil {
 		return fmt.Errorf("move cursor %s: %w", name, err)
 	}
 	return nil

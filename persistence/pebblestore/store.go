@@ -282,9 +282,6 @@ func (s *Store) shortLog(marked uint64) error {
 // Format tells what is fixed about the store.
 func (s *Store) Format() Format { return s.format }
 
-// Partitions is the count of partitions.
-func (s *Store) Partitions() int { return s.format.Partitions }
-
 // Last is the position of the newest record of the partition.
 func (s *Store) Last(p persistence.Partition) persistence.Position {
 	return persistence.Position(s.last[p].Load())

@@ -195,7 +195,7 @@ func (t *trim) fold(head persistence.Head, l *logged) (persistence.Head, persist
 		return head, persistence.Projection{}, fmt.Errorf("%w: event %d does not continue event %d",
 			persistence.ErrCorrupt, l.rec.GetSeq(), head.Seq)
 	}
-	return t.o.Fold(head, l.rec, hashOf(l.stored))
+	return t.o.Fold.Record(head, l.rec, hashOf(l.stored))
 }
 
 // writes follows what a record that goes has done to parts and timers.

@@ -28,7 +28,7 @@ const trimmerCursor = "retention-sweep"
 // TrimmerOptions of background retention. Policy, Fold, Now and Failed must be set.
 type TrimmerOptions struct {
 	Policy func(persistence.EntityID) Policy
-	Fold   Fold
+	Fold   persistence.Fold
 	Now    func() time.Time                                   // of the domain
 	Needs  func(persistence.EntityID, []byte) (uint64, error) // see TrimOptions
 	Read   func(persistence.Partition) persistence.Position

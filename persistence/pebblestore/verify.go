@@ -21,9 +21,9 @@ const DefaultFindingsMax = 100
 
 // VerifyOptions of one verification.
 type VerifyOptions struct {
-	Fold        Fold   // nil: the derived records are not compared with what the log says
-	FindingsMax int    // listed; all are counted. 0: DefaultFindingsMax
-	Scratch     string // directory for temporary files; empty: one in the store's own
+	Fold        persistence.Fold // zero: the derived records are not compared with what the log says
+	FindingsMax int              // listed; all are counted. 0: DefaultFindingsMax
+	Scratch     string           // directory for temporary files; empty: one in the store's own
 }
 
 // Report is what a verification has read and found. The store is sound if Findings is 0.
@@ -92,7 +92,7 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (report Report, err
 			return report, err
 		}
 	}
-	if o.Fold != nil {
+	if o.Fold.Whole() {
 		c := comparison{from: from}
 		err := report.note(0, s.derive(ctx, o.Fold, o.Scratch, &c))
 		report.compared(c.found)

@@ -112,6 +112,9 @@ func tamperWorld(t *testing.T) *trimmedWorld {
 	for range 700 {
 		w.step()
 	}
+	for n := range 8 {
+		w.do(mixedID(n%2), &mixedEvent{Content: true, Part: string(rune('a' + n%3)), Value: n, Removed: n == 7}, entity.Meta{Principal: "ann"})
+	}
 	w.do(uploadID(9), &upload.Open{}, entity.Meta{Principal: "ann"})
 	w.do(providerID(0), &provider.Reserve{Scope: "code", Name: "armed", Owner: "x"}, entity.Meta{Principal: "ann"})
 	if err := w.store.SetCursor("reader", []byte("here")); err != nil {

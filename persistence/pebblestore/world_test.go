@@ -26,12 +26,17 @@ import (
 var kinds = withMixed(actors.Kinds(actors.DefaultLimits, [32]byte{}))
 
 // fold is what cmd gives the store's upkeep.
-func fold(before persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
-	k, ok := kinds[persistence.Kind(rec.GetKind())]
-	if !ok {
-		return before, persistence.Projection{}, fmt.Errorf("%w: unknown kind %d", persistence.ErrCorrupt, rec.GetKind())
-	}
-	return k.Rebuild(before, rec, hash)
+var fold = persistence.Fold{
+	Record: func(before persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error) {
+		k, ok := kinds[persistence.Kind(rec.GetKind())]
+		if !ok {
+			return before, persistence.Projection{}, fmt.Errorf("%w: unknown kind %d", persistence.ErrCorrupt, rec.GetKind())
+		}
+		return k.Rebuild(before, rec, hash)
+	},
+	Part: func(e persistence.EntityID, part string, info []byte) ([]persistence.IndexChange, error) {
+		return kinds[e.Kind].Index(part, info)
+	},
 }
 
 // tester is what *testing.T and *rapid.T have in common.
