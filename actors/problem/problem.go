@@ -31,6 +31,7 @@ const (
 	TooLarge             Code = "too-large"
 	SchemaInvalid        Code = "schema-invalid"
 	InUse                Code = "in-use"
+	LinkedField          Code = "linked-field"
 	NameTaken            Code = "name-taken"
 	CannotUndo           Code = "cannot-undo"
 	Locked               Code = "locked"
@@ -71,6 +72,7 @@ var kinds = map[Code]kind{
 	TooLarge:             {413, "The request is too large"},
 	SchemaInvalid:        {422, "The content does not fit its schema"},
 	InUse:                {422, "It is in use"},
+	LinkedField:          {422, "The field follows an authority"},
 	NameTaken:            {422, "The name is taken"},
 	CannotUndo:           {422, "This can no longer be undone"},
 	Locked:               {409, "The collection is locked"},

@@ -10,7 +10,7 @@ import (
 )
 
 // later are parts of a collection type that this version does not offer: they are refused, not ignored.
-var later = []string{"keys", "indexes", "fields", "links"}
+var later = []string{"keys", "indexes", "fields"}
 
 // Parse reads the text of a collection type. Every part is optional; what is left out is as in None. It is strict: an
 // unknown member, a wrong kind of value and anything out of bounds are an `invalid` *problem.Problem that names the
@@ -33,6 +33,7 @@ func Parse(text []byte) (*Type, error) {
 		{"requireVersion", boolean(&t.RequireVersion)},
 		{"conflict", conflictObject(&t.Conflict)},
 		{"schemas", schemasObject(&t.Schemas)},
+		{"links", linksObject(&t.Links)},
 	}.read(root, "")
 	if err != nil {
 		return None, err

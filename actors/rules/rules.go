@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"concord/actors/links"
 	"concord/actors/lock"
 	"concord/actors/rules/rulespb"
 )
@@ -20,13 +21,14 @@ type Type struct {
 	RequireVersion bool // a write must say which version it is based on
 	Conflict       Conflict
 	Schemas        Schemas
+	Links          Links
 	Version        uint64            // of the type's entity; 0: Parse does not know it
 	Hash           [sha256.Size]byte // SHA-256 of the accepted text; zero of None
 }
 
 // None is what holds for a collection without a type, and for one whose type is gone: every policy may be asked for, and
 // no stale write is merged unasked.
-var None = &Type{Lock: lock.DefaultSettings}
+var None = &Type{Lock: lock.DefaultSettings, Links: Links{Rules: links.DefaultRules}}
 
 // State is a collection type as it is stored. The zero value is one that never was.
 type State struct {

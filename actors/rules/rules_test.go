@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"concord/actors/jsonvalue"
+	"concord/actors/links"
 	"concord/actors/lock"
 	"concord/actors/merge"
 	"concord/actors/problem"
@@ -26,6 +27,7 @@ import (
 var (
 	sameRules = cmp.Options{
 		cmp.Comparer(func(a, b *merge.Rules) bool { return reflect.DeepEqual(a, b) }),
+		cmp.Comparer(func(a, b *links.Rules) bool { return reflect.DeepEqual(a, b) }),
 		cmp.Comparer(func(a, b *schema.Schema) bool { return (a == nil) == (b == nil) }),
 	}
 	hashApart = cmpopts.IgnoreFields(Type{}, "Hash")
@@ -83,7 +85,7 @@ func TestEachMemberSetsItsOwn(t *testing.T) {
 // whole is the example of the contract, as far as this version offers it.
 const whole = `{"lock": {"mode": "implicit", "ttl": 60, "minTtl": 5, "maxTtl": 3600, "maxWaiters": 64, "waiterTtl": 30,
 	"offerWindow": 10, "contest": {"deadline": 60, "onTimeout": "keep", "cooldown": 30}, "lockedStatus": 409},
-	"requireVersion": false}`
+	"requireVersion": false, "links": {"enabled": true, "unknownAuthority": "refuse"}}`
 
 // contract has what whole has not.
 const contract = `{"conflict": {"allowed": ["merge", "merged", "client"], "default": null,
@@ -112,7 +114,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"{\"lock\":{\"mode\":\"\xff\"}}":                     {"/lock/mode", "invalid UTF-8"},
 		strings.Repeat("[", 70) + strings.Repeat("]", 70):    {strings.Repeat("/0", 64), "nested deeper than 64"},
 
-		`{"locks":{}}`:                         {"/locks", "known are lock, requireVersion, conflict, schemas"},
+		`{"locks":{}}`:                         {"/locks", "known are lock, requireVersion, conflict, schemas, links"},
 		`{"Lock":{}}`:                          {"/Lock", `names are exact: "lock" is meant`},
 		`{"lock":{"TTL":9}}`:                   {"/lock/TTL", `"ttl" is meant`},
 		`{"lock":{"operationExpiry":9}}`:       {"/lock/operationExpiry", "known are mode, ttl, minTtl, maxTtl, maxWaiters, waiterTtl, offerWindow, contest, lockedStatus"},
@@ -121,10 +123,9 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		`{"` + long + `":1}`:                   {"", "a name of 1000 bytes"},
 		`{"lock":{"` + long + `":1}}`:          {"/lock", "a name of 1000 bytes"},
 
-		`{"keys":[]}`:                     {"/keys", "does not offer"},
-		`{"indexes":[]}`:                  {"/indexes", "does not offer"},
-		`{"fields":{}}`:                   {"/fields", "does not offer"},
-		`{"requireVersion":1,"links":{}}`: {"/links", "does not offer"},
+		`{"keys":[]}`:                      {"/keys", "does not offer"},
+		`{"indexes":[]}`:                   {"/indexes", "does not offer"},
+		`{"requireVersion":1,"fields":{}}`: {"/fields", "does not offer"},
 
 		`{"requireVersion":1}`:                        {"/requireVersion", "true or false"},
 		`{"requireVersion":null}`:                     {"/requireVersion", "true or false"},
@@ -185,7 +186,7 @@ func TestStoredState(t *testing.T) {
 		wrong bool
 	}{
 		"never was":                     {nil, None, false},
-		"saved":                         {EncodeState(saved), &Type{Lock: None.Lock, RequireVersion: true, Version: 3, Hash: sha256.Sum256(saved.Text)}, false},
+		"saved":                         {EncodeState(saved), &Type{Lock: None.Lock, Links: None.Links, RequireVersion: true, Version: 3, Hash: sha256.Sum256(saved.Text)}, false},
 		"deleted":                       {EncodeState(State{Version: 4, Deleted: true}), None, false},
 		"no message":                    {[]byte{0xff}, None, true},
 		"of a version that knows more":  {EncodeState(State{Text: []byte(`{"shiny":1}`), Version: 1}), None, true},
@@ -242,6 +243,11 @@ type plain struct {
 			Source string `json:"source"`
 		} `json:"script,omitzero"`
 	} `json:"conflict"`
+	Links struct {
+		Enabled bool            `json:"enabled"`
+		Unknown string          `json:"unknownAuthority"`
+		Rules   json.RawMessage `json:"rules,omitzero"`
+	} `json:"links"`
 	Schemas struct {
 		Metadata  json.RawMessage `json:"metadata,omitzero"`
 		Documents json.RawMessage `json:"documents,omitzero"`
@@ -262,6 +268,10 @@ func plainOf(t *Type) (p plain) {
 	l.LockedStatus, l.Contest.Deadline = float64(t.Lock.LockedStatus), t.Lock.ContestDeadline.Seconds()
 	l.Contest.OnTimeout, l.Contest.Cooldown = string(t.Lock.OnTimeout), t.Lock.Cooldown.Seconds()
 	p.RequireVersion, p.Conflict.Allowed, p.Schemas.Warn = t.RequireVersion, t.Conflict.Allowed, t.Schemas.Warn
+	p.Links.Enabled, p.Links.Unknown = !t.Links.Off, "refuse"
+	if t.Links.Accept {
+		p.Links.Unknown = "accept"
+	}
 	if t.Conflict.Default != "" {
 		p.Conflict.Default = &t.Conflict.Default
 	}
@@ -279,6 +289,7 @@ func FuzzParse(f *testing.F) {
 	for _, seed := range []string{whole, contract, `{}`,
 		`{"conflict":{"allowed":[],"rules":[]},"schemas":{"metadata":{"$ref":"#"}}}`, `{"conflict":{"default":"merged"},"schemas":{"documents":false}}`, `{"lock":{"ttl":7.0000014,"mode":"explicit"},"requireVersion":true}`,
 		`{"lock":{"contest":{"deadline":1e1,"onTimeout":"release","cooldown":0.5},"maxWaiters":0,"lockedStatus":423}}`,
+		`{"links":{"enabled":false,"unknownAuthority":"accept","rules":[{"bib":"240","authority":"100","subfields":"kt","require":{"t":true},"move":{"t":"a"},"auto":false}]}}`,
 		`{"lock":{"minTtl":61}}`, `{"schemas":{}}`, `{"lock":{"TTL":1}}`, `{"lock":{"ttl":1,"ttl":2}}`, `[1]`} {
 		f.Add([]byte(seed))
 	}
@@ -304,10 +315,10 @@ func FuzzParse(f *testing.F) {
 		have := plainOf(got)
 		// What was compiled cannot be written out: that it is there, and later that its text makes the same, is all.
 		if len(want.Conflict.Rules) > 0 != (got.Conflict.Rules != nil) || want.Schemas.Metadata != nil != (got.Schemas.Metadata != nil) ||
-			want.Schemas.Documents != nil != (got.Schemas.Documents != nil) {
+			want.Schemas.Documents != nil != (got.Schemas.Documents != nil) || want.Links.Rules != nil != (got.Links.Rules != links.DefaultRules) {
 			t.Fatalf("%q: rules and schemas are %+v, %+v", text, got.Conflict, got.Schemas)
 		}
-		have.Conflict.Rules = want.Conflict.Rules
+		have.Conflict.Rules, have.Links.Rules = want.Conflict.Rules, want.Links.Rules
 		have.Schemas.Metadata, have.Schemas.Documents = want.Schemas.Metadata, want.Schemas.Documents
 		near := cmp.Comparer(func(a, b float64) bool { return a-b < 1e-6 && b-a < 1e-6 })
 		if diff := cmp.Diff(want, have, near); diff != "" {
