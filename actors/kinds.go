@@ -5,11 +5,14 @@ package actors
 import (
 	"fmt"
 
+	"concord/actors/authority"
 	"concord/actors/collection"
 	"concord/actors/collectiontype"
 	"concord/actors/entity"
+	"concord/actors/propagation"
 	"concord/actors/provider"
 	"concord/actors/rules"
+	"concord/actors/source"
 	"concord/actors/upload"
 	"concord/persistence"
 	"concord/persistence/recordpb"
@@ -39,10 +42,12 @@ type Limits struct {
 	Collection collection.Limits
 	Upload     upload.Limits
 	Type       collectiontype.Limits
+	Authority  authority.Limits
 }
 
 // DefaultLimits are the limits of the semantics.
-var DefaultLimits = Limits{Collection: collection.DefaultLimits, Upload: upload.DefaultLimits, Type: collectiontype.DefaultLimits}
+var DefaultLimits = Limits{Collection: collection.DefaultLimits, Upload: upload.DefaultLimits, Type: collectiontype.DefaultLimits,
+	Authority: authority.DefaultLimits}
 
 // typesMaxCached is how many collection types are kept ready for the writes of their collections.
 const typesMaxCached = 1000
@@ -55,6 +60,9 @@ func Kinds(l Limits, lockKey [32]byte) map[persistence.Kind]Kind {
 		define(provider.Behavior{}, false),
 		define(upload.Behavior{Limits: l.Upload}, false),
 		define(collectiontype.Behavior{Limits: l.Type}, true),
+		define(propagation.Behavior{}, true),
+		define(source.Behavior{}, true),
+		define(authority.Behavior{Limits: l.Authority}, true),
 	}
 	kinds := make(map[persistence.Kind]Kind, len(list))
 	for _, k := range list {

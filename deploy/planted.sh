@@ -17,6 +17,10 @@ declare -A test=(
   [dropconflict]="./internal/faults TestPolicies"
   [skipsecond]="./internal/faults TestPolicies"
   [stalescript]="./transport/operations TestScriptOfAnotherVersion"
+  [skiplink]="./internal/faults TestSecondURLSupersedes"
+  [dropcorrection]="./internal/faults TestCorrections"
+  [halfjob]="./internal/faults TestLinksSurviveKills"
+  [droplinks]="./internal/faults TestLinksSurviveKills"
   [skipmark]="./persistence/pebblestore TestDamageIsNeverSilent"
 )
 failed=0

@@ -40,8 +40,8 @@ type EventData struct {
 	Changed
 	// Merge tells how a write came out that was built on an older version, as JSON; nil if none was.
 	Merge json.RawMessage `json:"merge,omitempty"`
-	// Lock is all that an event of the lock, of a contest, of the queue or of a parked update tells, as JSON; such an
-	// event changes no content.
+	// Lock is all that an event of the lock, of a contest, of the queue, of a parked update, of a propagation, of a source or
+	// of an authority tells, as JSON.
 	Lock json.RawMessage `json:"-"`
 }
 
@@ -112,10 +112,13 @@ func ChangedBy(rec *recordpb.Record, most int) (c Changed) {
 // EventOf is the event of a record.
 func EventOf(rec *recordpb.Record) Event {
 	e := persistence.EntityOf(rec)
-	data := EventData{Changed: ChangedBy(rec, EventNamedMax)}
-	if len(rec.GetParts()) > 0 {
-		data.Merge = rec.GetData()
-	} else {
+	var data EventData
+	switch {
+	case e.Kind == persistence.KindPropagation, e.Kind == persistence.KindAuthority: // their parts are their own
+		data.Lock = rec.GetData()
+	case len(rec.GetParts()) > 0:
+		data = EventData{Changed: ChangedBy(rec, EventNamedMax), Merge: rec.GetData()}
+	default:
 		data.Lock = rec.GetData()
 	}
 	return Event{
@@ -125,6 +128,27 @@ func EventOf(rec *recordpb.Record) Event {
 		Data: data,
 	}
 }
+
+// SharesSubject says that the events of many entities of the kind have one subject, since their ids are no tokens of one.
+func SharesSubject(k persistence.Kind) bool { return k == persistence.KindAuthority }
+
+// Token is the last token of the event's subject: the entity's id, or, where a subject is shared, what it is shared by: of
+// authorities their source.
+func (e Event) Token() string {
+	if e.Kind != persistence.KindAuthority.String() {
+		return e.Entity
+	}
+	var told struct {
+		Source string `json:"source"`
+	}
+	if err := json.Unmarshal(e.Data.Lock, &told); err != nil || !ValidID(told.Source) {
+		return noToken
+	}
+	return told.Source
+}
+
+// noToken stands for a source that an event does not name.
+const noToken = "-"
 
 // Render is the event as JSON, as json.Marshal writes it: every change is rendered, so that it is done without
 // reflection as far as it goes.

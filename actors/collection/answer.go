@@ -54,6 +54,9 @@ func (b Behavior) Answer(before, after State, c Command, x entity.Case) entity.A
 	if say.lock != nil {
 		return answerLock(say.lock)
 	}
+	if say.relinked != nil {
+		return answerRelink(*say.relinked, x)
+	}
 	if ch, ok := c.(content); ok && ch.under().Park {
 		if a, ok := answerParked(after, x); ok {
 			return a

@@ -6,12 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
-
-	"concord/actors/collection/collectionpb"
 	"concord/actors/entity"
 	"concord/actors/jsonvalue"
+	"concord/actors/links"
 	"concord/actors/lock"
 	"concord/actors/merge"
 	"concord/actors/problem"
@@ -86,7 +83,7 @@ func (b Behavior) wantsOf(s State, c Command, known entity.Facts) []entity.Want 
 		if _, _, ok := known.Was(); !ok && s.Exists && c.To > 0 && c.To < s.Version {
 			return []entity.Want{{Was: c.To}}
 		}
-	case *Delete, *Locking, *Advance:
+	case *Delete, *Locking, *Advance, *Relink:
 	}
 	return nil
 }
@@ -149,6 +146,8 @@ func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) (ent
 		return b.locking(s, c, f, m)
 	case *Advance:
 		return b.advance(s, f, m)
+	case *Relink:
+		return b.relink(s, c, f, m)
 	default:
 		panic(fmt.Sprintf("collection: unknown command %T", c))
 	}
@@ -164,6 +163,7 @@ type told struct {
 	kept     []entity.Content // what such a write has left as it is, if that is all
 	warnings []problem.FieldError
 	parts    []entity.Content // that the command writes
+	relinked *Relinked        // of a Relink
 }
 
 // change decides on a change of content that the lock has let in: one event, or none.
@@ -233,7 +233,7 @@ func (b Behavior) write(s State, c *Write, f entity.Facts, m entity.Meta, t *rul
 		if err := d.change(c, b.Limits); err != nil {
 			return decision{}, err
 		}
-		return b.event(s, c, d, told{}, t)
+		return b.event(s, c, d, told{}, f, t)
 	}
 	settled, job, err := d.settle(c, found, p, t, b.Limits, m)
 	switch {
@@ -242,39 +242,51 @@ func (b Behavior) write(s State, c *Write, f entity.Facts, m entity.Meta, t *rul
 	case settled.resolution == resolvedServer:
 		return decision{Told: told{settled: settled, kept: d.kept(found)}}, nil
 	}
-	return b.event(s, c, d, told{settled: settled}, t)
+	return b.event(s, c, d, told{settled: settled}, f, t)
 }
 
 // event is what the draft comes to: nothing, if nothing differs.
-func (b Behavior) event(s State, c *Write, d *draft, say told, t *rules.Type) (decision, error) {
+func (b Behavior) event(s State, c *Write, d *draft, say told, f entity.Facts, t *rules.Type) (decision, error) {
 	parts := d.contents()
+	if len(parts) == 0 && s.Live() {
+		return decision{Told: say}, nil
+	}
+	after := c.after(s)
+	l := linking{behavior: b, format: links.Format(after.Format), facts: f, rules: t, born: after.Born}
+	parts, err := l.written(d, parts)
+	if err != nil || len(l.wants) > 0 {
+		return decision{Wants: l.wants}, err
+	}
 	if len(parts) == 0 && s.Live() {
 		return decision{Told: say}, nil
 	}
 	if err := b.Limits.check(parts); err != nil {
 		return decision{}, err
 	}
-	var err error
 	if say.warnings, err = fit(d.judged(parts), t); err != nil {
 		return decision{}, err
 	}
 	say.parts = parts
-	e := &Saved{Parts: parts, After: s, Created: !s.Live(), Merge: say.settled.noted(t)}
-	if e.Created {
-		e.After = State{Format: c.Format, Type: c.Type, DocumentsVersion: s.DocumentsVersion}
-		if s.Deleted && c.Base != nil && *c.Base < s.Version { // it is brought back
-			e.After.Format, e.After.Type = cmp.Or(c.Format, s.Format), cmp.Or(c.Type, s.Type)
-		}
-		if e.After.Format == "" {
-			e.After.Format = FormatJSON
-		}
-	}
+	e := &Saved{Parts: parts, After: after, Created: !s.Live(), Merge: say.settled.noted(t), Linked: l.linked()}
 	e.note()
 	e.After.Documents = d.count(e.After.Documents, parts)
 	if e.Described {
 		e.Blame = d.blame(parts[0].Body) // its id is the least
 	}
 	return decision{Events: []Event{e}, Told: say}, nil
+}
+
+// after is the state that the event begins with: of a collection that is not there, a new one.
+func (c *Write) after(s State) State {
+	if s.Live() {
+		return s
+	}
+	after := State{Format: c.Format, Type: c.Type, DocumentsVersion: s.DocumentsVersion}
+	if s.Deleted && c.Base != nil && *c.Base < s.Version { // it is brought back
+		after.Format, after.Type = cmp.Or(c.Format, s.Format), cmp.Or(c.Type, s.Type)
+	}
+	after.Format = cmp.Or(after.Format, FormatJSON)
+	return after
 }
 
 // check judges the preconditions on the collection as a whole.
@@ -336,36 +348,6 @@ func tooLarge(path string, size, limit int) error {
 }
 
 func missing() error { return problem.New(problem.NotFound, "there is no such collection") }
-
-func infoOf(f entity.Fact) *collectionpb.PartInfo {
-	var info collectionpb.PartInfo
-	// The store has checked the bytes; an unreadable one differs from any hash, which is safe.
-	_ = proto.Unmarshal(f.Info, &info)
-	return &info
-}
-
-// hashOf is the hash in a part's info, without decoding the rest: every write asks for it.
-func hashOf(f entity.Fact) uint64 {
-	for b := f.Info; len(b) > 0; {
-		number, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return 0
-		}
-		b = b[n:]
-		if number == infoFieldHash && kind == protowire.Fixed64Type {
-			hash, _ := protowire.ConsumeFixed64(b)
-			return hash
-		}
-		if n = protowire.ConsumeFieldValue(number, kind, b); n < 0 {
-			return 0
-		}
-		b = b[n:]
-	}
-	return 0
-}
-
-// infoFieldHash is the number of PartInfo.hash.
-const infoFieldHash = 1
 
 // TimerFired is never called: a collection says by itself when it is to be woken.
 func (Behavior) TimerFired(string, time.Time) Command { return &Advance{} }

@@ -51,8 +51,9 @@ type Saved struct {
 	Described  bool           // the metadata was written, not removed: only a revert removes it, and After says so then
 	Blame      []MemberChange // of the metadata, if it was written
 	RevertedTo uint64
-	Fence      uint64 // of the lock that it was written under, 0 without
-	Merge      *Merge // how it came out, if its base was stale
+	Fence      uint64               // of the lock that it was written under, 0 without
+	Merge      *Merge               // how it came out, if its base was stale
+	Linked     *collectionpb.Linked // what it says of links; nil if no document has any, or had. Nobody writes to it
 	Origin     Origin
 }
 
@@ -123,15 +124,23 @@ func (b Behavior) Project(before State, e Event, at entity.Stamp) entity.Project
 		return entity.Projection{Timers: timers(before.Lock, b.Evolve(before, e, at).Lock)}
 	}
 	parts := make([]entity.PartInfo, len(saved.Parts))
+	linked := saved.Linked.GetDocuments()
+	born := b.Evolve(before, e, at).Born
 	for i := range saved.Parts {
 		c := &saved.Parts[i]
 		info := &collectionpb.PartInfo{Hash: c.Hash, Size: uint32(c.Size), Time: at.Time.UnixMicro(), Principal: at.Principal}
 		if c.ID == MetadataPart {
 			info.Blame = encodeBlame(saved.Blame, at)
 		}
+		if len(linked) > 0 && linked[0].GetId() == c.ID {
+			if info.Links = linked[0].GetTable(); info.Links != nil {
+				info.Born = born
+			}
+			linked = linked[1:]
+		}
 		parts[i] = entity.PartInfo{ID: c.ID, Removed: c.Removed, Info: marshal(info)}
 	}
-	return entity.Projection{Parts: parts}
+	return entity.Projection{Parts: parts, Index: indexChanges(saved.Linked, born)}
 }
 
 // encodeBlame gives the members that the event writes its version.
@@ -215,7 +224,7 @@ func (Behavior) DecodeState(b []byte) (State, error) {
 func (Behavior) EncodeEvent(e Event) entity.Encoded {
 	switch e := e.(type) {
 	case *Saved:
-		payload := &collectionpb.Saved{State: stateMessage(e.After), RevertedTo: e.RevertedTo, Merge: e.Merge.message()}
+		payload := &collectionpb.Saved{State: stateMessage(e.After), RevertedTo: e.RevertedTo, Merge: e.Merge.message(), Linked: e.Linked}
 		for _, b := range e.Blame {
 			m := &collectionpb.Member{Name: b.Name, Version: b.Version, Principal: b.Principal}
 			if b.Version != 0 {
@@ -246,7 +255,7 @@ func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 		}
 		after := stateOf(m.GetState())
 		e := &Saved{Parts: enc.Parts, After: after, Created: after.Born == 0,
-			Blame: decodeBlame(m.GetBlame()), RevertedTo: m.GetRevertedTo(), Fence: enc.Fence, Merge: mergeOf(m.GetMerge())}
+			Blame: decodeBlame(m.GetBlame()), RevertedTo: m.GetRevertedTo(), Fence: enc.Fence, Merge: mergeOf(m.GetMerge()), Linked: m.GetLinked()}
 		e.note()
 		return e, nil
 	default:

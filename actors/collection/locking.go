@@ -87,7 +87,7 @@ func (b Behavior) admitted(s State, c content, f entity.Facts, m entity.Meta) (d
 	events := happened(s.Lock, admission.Due, ask)
 	s.Lock = admission.State
 	changed, err := b.change(s, c, f, m, t)
-	if err != nil || changed.Job != nil {
+	if err != nil || changed.Job != nil || len(changed.Wants) > 0 {
 		return changed, err
 	}
 	for _, e := range changed.Events {
@@ -201,8 +201,8 @@ func (b Behavior) advance(s State, f entity.Facts, m entity.Meta) (decision, err
 		return decision{}, nil
 	}
 	ran, failure := b.run(s, op, f, m, t, unreadable)
-	if ran.Job != nil {
-		return ran, nil
+	if ran.Job != nil || len(ran.Wants) > 0 {
+		return ran, nil // there is no outcome yet
 	}
 	if failure != nil && failure.Code == problem.Overloaded {
 		return decision{}, nil // it keeps its turn, and is tried again

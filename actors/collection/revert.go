@@ -5,6 +5,7 @@ import (
 
 	"concord/actors/entity"
 	"concord/actors/jsonvalue"
+	"concord/actors/links"
 	"concord/actors/merge"
 	"concord/actors/problem"
 	"concord/actors/rules"
@@ -50,6 +51,14 @@ func (b Behavior) revert(s State, c *Revert, f entity.Facts, t *rules.Type) (dec
 	if !differs && s.Live() && shows(s) == shows(then) {
 		return decision{}, nil
 	}
+	l := linking{behavior: b, format: links.Format(then.Format), facts: f, rules: t, born: then.Born}
+	if e.Parts, err = l.restored(s, e.Parts); err != nil || len(l.wants) > 0 {
+		return decision{Wants: l.wants}, err
+	}
+	if len(e.Parts) == 0 && s.Live() && shows(s) == shows(then) {
+		return decision{}, nil // what differed were links, which are as they are to be
+	}
+	e.Linked = l.linked()
 	e.note()
 	if err := b.Limits.check(e.Parts); err != nil {
 		return decision{}, err
@@ -100,7 +109,7 @@ func restore(e *Saved, now, then State, f entity.Facts, was map[string]entity.Fa
 			differs = differs || currentLives
 		default:
 			equal, err := jsonvalue.EqualText(old.Body, current.Body)
-			if err == nil && equal && currentLives {
+			if err == nil && equal && currentLives && sameLife(current, then.Born) {
 				continue
 			}
 			hash, err := jsonvalue.Check(old.Body)

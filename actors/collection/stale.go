@@ -50,7 +50,8 @@ func stale(s State, c *Write, f entity.Facts) (found staleness) {
 			p.by = infoOf(fact).GetPrincipal()
 		}
 		p.base, p.version = *given, max(p.version, s.Since)
-		found.gone = found.gone || *given < s.Since
+		fresh := *given == 0 && !p.documents // built on nothing: whatever was there before, both sides have added
+		found.gone = found.gone || *given < s.Since && !fresh
 		if len(found.parts) == 0 || p.base < found.base {
 			found.base = p.base
 		}

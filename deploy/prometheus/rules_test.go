@@ -90,10 +90,12 @@ func TestAlertsAreComplete(t *testing.T) {
 var metrics = []string{
 	"concord_requests_total", "concord_request_duration_seconds", "concord_commit_duration_seconds", "concord_commit_group_entries",
 	"concord_entities_active", "concord_commands_in_flight", "concord_refused_total", "concord_fanout_pending_records",
-	"concord_fanout_published_total", "concord_fanout_oldest_age_seconds", "concord_store_low_space", "concord_store_disk_bytes",
+	"concord_fanout_published_total", "concord_fanout_oldest_age_seconds",
+	"concord_fanout_links_pending_records", "concord_fanout_links_published_total", "concord_store_low_space", "concord_store_disk_bytes",
 	"concord_activations_total", "concord_activation_duration_seconds", "concord_panics_total", "concord_idempotency_early_loss_total",
 	"concord_corruption_detected_total", "concord_build_info", "process_start_time_seconds",
 	"concord_lock_wait_seconds", "concord_parked_updates_total", "concord_merge_scripts_total",
+	"concord_propagations_total", "concord_propagation_waiting_collections",
 }
 
 func TestRulesNameMetricsThatExist(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"concord/actors/host"
+	"concord/actors/jobs"
 	"concord/actors/script/quickjs"
 	"concord/persistence/pebblestore"
 	"concord/transport"
@@ -36,6 +37,7 @@ type Config struct {
 	Idempotency Idempotency
 	Events      Events
 	Merge       Merge
+	Propagation jobs.Settings
 	Subject     Subject
 	Backup      Backup
 	TestClock   bool
@@ -87,8 +89,16 @@ type Idempotency struct {
 	MaxBytes int64 // of this node; what is lost early is counted
 }
 
-// Events is the stream of events.
+// Events is the stream of events, and the one of link updates.
 type Events struct {
+	Stream   string
+	MaxAge   time.Duration
+	MaxBytes int64
+	Links    LinkEvents
+}
+
+// LinkEvents is the stream of link updates.
+type LinkEvents struct {
 	Stream   string
 	MaxAge   time.Duration
 	MaxBytes int64

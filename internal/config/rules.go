@@ -99,6 +99,7 @@ func limitsFit(c *Config) []error {
 		{"limits.document", col.DocumentMaxBytes + answerEnvelopeBytes, "limits.request", c.API.RequestMaxBytes, ""},
 		{"limits.metadata", col.MetadataMaxBytes + answerEnvelopeBytes, "limits.request", c.API.RequestMaxBytes, ""},
 		{"limits.type", c.Operations.Actors.Type.MaxBytes + answerEnvelopeBytes, "limits.request", c.API.RequestMaxBytes, ""},
+		{"limits.authority", c.Operations.Actors.Authority.RecordMaxBytes + answerEnvelopeBytes, "limits.request", c.API.RequestMaxBytes, ""},
 		{"limits.page.bytes", c.Operations.PageMaxBytes + answerEnvelopeBytes, "limits.request", c.API.RequestMaxBytes, ""},
 		{"limits.upload.chunk", base64.StdEncoding.EncodedLen(up.ChunkMaxBytes) + chunkEnvelopeBytes,
 			"limits.request", c.API.RequestMaxBytes, ", as base64,"},

@@ -3,9 +3,11 @@ package config
 import (
 	"time"
 
+	"concord/actors/authority"
 	"concord/actors/collection"
 	"concord/actors/collectiontype"
 	"concord/actors/host"
+	"concord/actors/jobs"
 	"concord/actors/script/quickjs"
 	"concord/actors/upload"
 	"concord/persistence/pebblestore"
@@ -37,6 +39,8 @@ const (
 	partitionsMax = 1 << 14 // what the store takes
 	requestsMax   = 1 << 16 // what an endpoint's subscription holds before NATS drops
 	workersMax    = 64      // each is a process
+	windowMax     = 256
+	jobsMax       = 64
 	requestMax    = 4 * mib // well below the 8 MiB of the embedded server, so that it is we who refuse
 )
 
@@ -46,6 +50,7 @@ func table(c *Config) []Setting {
 	limits, scripts := &c.Operations, &c.Merge.Bounds
 	col, up, colDefault, upDefault := &limits.Actors.Collection, &limits.Actors.Upload, collection.DefaultLimits, upload.DefaultLimits
 	kind, kindDefault := &limits.Actors.Type, collectiontype.DefaultLimits
+	named, namedDefault := &limits.Actors.Authority, authority.DefaultLimits
 	return []Setting{
 		{"data", "data", text(&c.Data, "data", directory), "directory of all that is stored; mem: keeps it in memory, for tests"},
 		{"nats.listen", "nats", text(&c.NATS.Listen, "127.0.0.1:4222", address), "where the embedded NATS server listens; port 0 takes a free one"},
@@ -65,6 +70,7 @@ func table(c *Config) []Setting {
 		{"limits.document", "", size(&col.DocumentMaxBytes, colDefault.DocumentMaxBytes, kib, requestMax), "one document"},
 		{"limits.metadata", "", size(&col.MetadataMaxBytes, colDefault.MetadataMaxBytes, kib, requestMax), "the metadata of a collection"},
 		{"limits.type", "", size(&kind.MaxBytes, kindDefault.MaxBytes, kib, mib), "one collection type"},
+		{"limits.authority", "", size(&named.RecordMaxBytes, namedDefault.RecordMaxBytes, kib, requestMax), "the record of one authority"},
 		{"limits.request", "", size(&c.API.RequestMaxBytes, transport.DefaultLimits.RequestMaxBytes, 64*kib, requestMax), "one request or answer; more goes by upload or page by page"},
 		{"limits.header", "", size(&c.API.HeaderMaxBytes, transport.DefaultLimits.HeaderMaxBytes, 256, 64*kib), "the value of one header"},
 		{"limits.version.documents", "", count(&col.VersionMaxParts, colDefault.VersionMaxParts, 100_000), "documents that one version changes"},
@@ -90,12 +96,20 @@ func table(c *Config) []Setting {
 		{"events.stream", "", text(&c.Events.Stream, "CONCORD_EVENTS", streamName), "name of the stream of events"},
 		{"events.maxAge", "", duration(&c.Events.MaxAge, eventsMaxAge, time.Minute, 3650*day), "age at which events leave the stream"},
 		{"events.maxBytes", "", size(&c.Events.MaxBytes, eventsMaxBytes, 16*mib, tib), "the stream of events; beyond it the oldest leave"},
+		{"events.links.stream", "", text(&c.Events.Links.Stream, "CONCORD_LINKS", streamName), "name of the stream of link updates"},
+		{"events.links.maxAge", "", duration(&c.Events.Links.MaxAge, eventsMaxAge, time.Minute, 3650*day), "age at which link updates leave the stream"},
+		{"events.links.maxBytes", "", size(&c.Events.Links.MaxBytes, eventsMaxBytes, 16*mib, tib), "the stream of link updates; beyond it the oldest leave"},
+		{"authorities.purgeAfter", "", duration(&named.PurgeAfter, namedDefault.PurgeAfter, time.Minute, 3650*day), "how long a deleted authority is kept; then it is gone for good"},
 
 		{"merge.scripts", "", toggle(&c.Merge.Scripts), "runs the merge code of collection types, in processes of its own"},
 		{"merge.workers", "", count(&scripts.Workers, quickjs.DefaultBounds.Workers, workersMax), "processes that run merge code"},
 		{"merge.timeout", "", duration(&scripts.Timeout, quickjs.DefaultBounds.Timeout, 10*time.Millisecond, 10*time.Second), "processor time of merge code for one update; at twice that its process ends"},
 		{"merge.memory", "", size(&scripts.MemoryMaxBytes, quickjs.DefaultBounds.MemoryMaxBytes, 8*mib, gib), "memory of merge code"},
 		{"merge.queue", "", count(&scripts.QueueMax, quickjs.DefaultBounds.QueueMax, 4096), "updates that wait for a process that runs merge code"},
+
+		{"propagation.window", "", count(&c.Propagation.Window, jobs.DefaultSettings.Window, windowMax), "collections of a job that are brought up to date at once; one while others have requests in flight"},
+		{"propagation.jobsAtOnce", "", count(&c.Propagation.JobsAtOnce, jobs.DefaultSettings.JobsAtOnce, jobsMax), "jobs that are worked on at once; those of one cause come one after another"},
+		{"propagation.linksPerSecond", "", bounded[int]{&c.Propagation.LinksPerSecondMax, jobs.DefaultSettings.LinksPerSecondMax, 0, 1_000_000_000, counts}, "links that all jobs together bring up to date in a second; 0: as many as they can"},
 
 		{"subject.prefix", "", text(&c.Subject.Prefix, "concord.v1", subjectPrefix), "how all subjects of the service begin"},
 		{"backup.dir", "backup-dir", text(&c.Backup.Dir, "", path), "directory that backups are written below; none: backup in the data directory"},

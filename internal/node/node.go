@@ -25,6 +25,7 @@ import (
 	"concord/actors"
 	"concord/actors/entity"
 	"concord/actors/host"
+	"concord/actors/jobs"
 	"concord/actors/script/quickjs"
 	"concord/internal/telemetry"
 	"concord/persistence"
@@ -61,8 +62,11 @@ type Options struct {
 	Store     pebblestore.Options
 	Retention pebblestore.Policy // of collections
 	Outcomes  uint64             // bytes that the memory of idempotency keys may take
+	Jobs      jobs.Settings      // the zero value: the default
 	Events    fanout.Config
-	BackupDir string
+	// LinkEvents is the stream of link updates; without a name it is CONCORD_LINKS, with the bounds of Events.
+	LinkEvents fanout.Config
+	BackupDir  string
 
 	// Fatal is told of an error after which the node cannot go on; it must end the process.
 	Fatal func(error)
@@ -79,6 +83,7 @@ type Node struct {
 	host    *host.Host
 	clock   host.Clock
 	tail    *fanout.Tail
+	links   *fanout.Tail // of link updates
 	service *operations.Service
 	scripts *quickjs.Pool // nil: merge scripts are off
 	gate    *transport.Gate
@@ -87,13 +92,17 @@ type Node struct {
 	nc      *nats.Conn // of the API
 	events  *nats.Conn // of the fan-out, so that its batches do not stand in the way of answers
 	trimmer *pebblestore.Trimmer
+	jobs    *jobs.Driver
+	checker *jobs.Checker
 	http    *httpapi.Server
 	listen  net.Listener
 	cleanup func() error
 
 	running  sync.WaitGroup
+	working  sync.WaitGroup // on jobs: it ends before the host closes
 	stopHost context.CancelFunc
 	stopTail context.CancelFunc
+	stopJobs context.CancelFunc
 	ready    atomic.Bool
 	started  time.Time
 	requests atomic.Uint64
@@ -187,27 +196,19 @@ func (n *Node) startCore() (err error) {
 		return err
 	}
 	kinds := actors.Kinds(n.options.Limits.Actors, lockKey)
-	published := func(k persistence.Kind) bool { return kinds[k].Published }
-	events := n.options.Events
-	events.Prefix, events.Now = n.options.Prefix, n.clock.Now
-	if n.ns != nil {
-		events.Boot = bootID()
-	} else {
-		events.Boot = "external"
-	}
-	n.tail, err = fanout.New(events, n.store, n.events, published, fanout.Observer{
-		Published: n.metrics.Published, Repeated: n.metrics.Repeated, Restarted: n.metrics.Restarted, Pending: n.metrics.Pending,
-	}, n.log)
-	if err != nil {
+	if err := n.startTails(kinds); err != nil {
 		return err
 	}
 	n.trimmer = n.newTrimmer()
+	if err := n.newJobs(); err != nil {
+		return err
+	}
 	watchers, board := operations.NewWatchers(), operations.NewBoard()
 	if err := n.meterLocks(board); err != nil {
 		return err
 	}
 	n.comm = persistence.NewCommitter(n.store, persistence.CommitMetrics{Group: n.metrics.Group, Synced: n.metrics.Synced},
-		board.Committed, n.tail.Committed, watchers.Committed, n.trimmer.Committed,
+		board.Committed, n.tail.Committed, n.links.Committed, watchers.Committed, n.trimmer.Committed, n.jobs.Committed, n.checker.Committed,
 		operations.CountMerges(n.metrics.Merged), func(g []*persistence.Entry) { n.host.Committed(g) })
 	world := &entity.World{Store: n.store, Committer: n.comm, Now: n.clock.Now, Started: n.clock.Now(), Recent: entity.NewRecent(),
 		Panicked: func(id persistence.EntityID, requestID string, cause any, stack []byte) {
@@ -233,7 +234,7 @@ func (n *Node) startCore() (err error) {
 		Exists: transport.NewProviders(n.service.ProviderExists).Exists}
 	n.watchGauges()
 	n.run()
-	return nil
+	return n.service.SettleSources(context.Background())
 }
 
 // The key that lock tokens are made of is the store's: made once, and kept in it, also in its backups.
@@ -261,7 +262,8 @@ func (n *Node) lockKey() (key [32]byte, err error) {
 func (n *Node) run() {
 	hostContext, stopHost := context.WithCancel(context.Background())
 	tailContext, stopTail := context.WithCancel(context.Background())
-	n.stopHost, n.stopTail = stopHost, stopTail
+	jobsContext, stopJobs := context.WithCancel(context.Background())
+	n.stopHost, n.stopTail, n.stopJobs = stopHost, stopTail, stopJobs
 	n.running.Go(func() {
 		if err := n.comm.Run(context.Background()); err != nil {
 			n.options.Fatal(err)
@@ -272,12 +274,20 @@ func (n *Node) run() {
 			n.options.Fatal(err)
 		}
 	})
-	n.running.Go(func() {
-		if err := n.tail.Run(tailContext); err != nil {
-			n.log.Error().Err(err).Msg("the fan-out ended")
+	for _, tail := range []*fanout.Tail{n.tail, n.links} {
+		n.running.Go(func() {
+			if err := tail.Run(tailContext); err != nil {
+				n.log.Error().Err(err).Msg("the fan-out ended")
+			}
+		})
+	}
+	n.running.Go(func() { n.upkeep(hostContext) })
+	n.working.Go(func() { n.jobs.Run(jobsContext) })
+	n.working.Go(func() {
+		if err := n.checker.Run(jobsContext); err != nil {
+			n.log.Error().Err(err).Msg("the check of links ended")
 		}
 	})
-	n.running.Go(func() { n.upkeep(hostContext) })
 	n.running.Go(func() {
 		if err := n.trimmer.Run(hostContext); err != nil {
 			n.log.Error().Err(err).Msg("retention ended")
@@ -359,6 +369,8 @@ func (n *Node) closeDoors(ctx context.Context) error {
 
 // stopCore waits until every command is answered and every goroutine of the core has ended.
 func (n *Node) stopCore(ctx context.Context) error {
+	n.stopJobs()
+	n.working.Wait()
 	n.host.Close()
 	err := n.host.Drain(ctx)
 	if n.scripts != nil {

@@ -42,7 +42,7 @@ func (n *Node) newTrimmer() *pebblestore.Trimmer {
 				return pebblestore.Policy{KeepAll: true}
 			}
 		},
-		Fold: actors.Fold(n.options.Limits.Actors), Now: n.clock.Now, Needs: actors.Needs(n.options.Limits.Actors), Read: n.tail.Passed,
+		Fold: actors.Fold(n.options.Limits.Actors), Now: n.clock.Now, Needs: actors.Needs(n.options.Limits.Actors), Read: n.passed,
 		OutcomesMaxBytes: n.options.Outcomes,
 		Failed: func(e persistence.EntityID, err error) {
 			if !errors.Is(err, context.Canceled) {

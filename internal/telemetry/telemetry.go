@@ -30,9 +30,11 @@ type Metrics struct {
 	repeated     prometheus.Counter
 	restarts     prometheus.Counter
 	pending      prometheus.Gauge
+	links        linkUpdates
 	lostKeys     prometheus.Counter
 	locks        locks
 	merges       merges
+	jobs         jobs
 }
 
 // Buckets in seconds: from a cached read to a request that has waited far too long.
@@ -75,9 +77,11 @@ func New(version string) *Metrics {
 	m.repeated = counter("fanout_repeated_total", "Events that the stream was found to have already.")
 	m.restarts = counter("fanout_restarts_total", "Times that the fan-out went back in the log.")
 	m.pending = gauge(m, "fanout_pending_records", "Records of the log that the fan-out has not passed yet.")
+	m.links = newLinkUpdates(m.Registry)
 	m.lostKeys = counter("idempotency_early_loss_total", "Remembered outcomes dropped before their time, for space.")
 	m.locks = newLocks(m.Registry)
 	m.merges = newMerges(m.Registry)
+	m.jobs = newJobs(m.Registry)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "concord", Name: "build_info",
 		Help: "1, labelled with the build.", ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()}})
 	info.Set(1)

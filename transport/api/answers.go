@@ -103,6 +103,9 @@ type Version struct {
 	RevertedTo uint64    `json:"revertedTo,omitempty" doc:"Version whose content it restored"`
 	// Merge is how a write came out that was built on an older version.
 	Merge *collection.MergeData `json:"merge,omitempty" doc:"How it came out, if it was built on an older version"`
+	// Relinked says that the service has brought links up to date.
+	Relinked    bool   `json:"relinked,omitempty" doc:"The service has brought links up to date: nobody has edited anything"`
+	Propagation string `json:"propagation,omitempty" doc:"Job that it is part of, if it is"`
 	transport.Changed
 }
 

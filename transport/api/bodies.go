@@ -57,6 +57,7 @@ type TypeRequest struct {
 	RequireVersion bool          `json:"requireVersion,omitempty" doc:"A write must say which version it is based on; default false"`
 	Conflict       *TypeConflict `json:"conflict,omitempty" doc:"What becomes of a write whose base is stale"`
 	Schemas        *TypeSchemas  `json:"schemas,omitempty" doc:"What the contents must be like"`
+	Links          *TypeLinks    `json:"links,omitempty" doc:"What becomes of fields that name an authority"`
 }
 
 // TypeLock is how collections of a type are locked. Times are in seconds, and may be fractional.
@@ -119,6 +120,23 @@ type TypeSchemas struct {
 	Metadata  json.RawMessage `json:"metadata,omitempty" doc:"JSON Schema of the metadata"`
 	Documents json.RawMessage `json:"documents,omitempty" doc:"JSON Schema of each document"`
 	Warn      bool            `json:"warn,omitempty" doc:"Violations are told in the answer, and refuse nothing; default false"`
+}
+
+// TypeLinks is what becomes of fields that name an authority.
+type TypeLinks struct {
+	Enabled          bool           `json:"enabled,omitempty" doc:"false: nothing in the documents is a link; default true"`
+	UnknownAuthority string         `json:"unknownAuthority,omitempty" enum:"refuse,accept" doc:"What becomes of a link to an authority that is not there: refuse (default) the write, or accept it: it is linked when the authority comes"`
+	Rules            []TypeLinkRule `json:"rules,omitempty" maxItems:"100" doc:"Which MARC fields can be linked, in place of the 22 default rules"`
+}
+
+// TypeLinkRule says which MARC field can be linked to which authorities, and which of its subfields follow them.
+type TypeLinkRule struct {
+	Bib       string            `json:"bib" doc:"Tag of the linked field, such as 700"`
+	Authority string            `json:"authority" doc:"Tag of the authority's heading, such as 100"`
+	Subfields string            `json:"subfields" minLength:"1" doc:"Codes of the subfields that follow, such as abcdq; not 0, 6, 8 and 9"`
+	Require   map[string]bool   `json:"require,omitempty" doc:"Subfields that the heading must have (true) or must not have (false)"`
+	Move      map[string]string `json:"move,omitempty" doc:"Code in the heading: code in the field"`
+	Auto      bool              `json:"auto,omitempty" doc:"link.auto and link.suggest look at the field; default true"`
 }
 
 // AppendRequest is the body of upload.append.

@@ -40,7 +40,8 @@ var (
 // they know from here; transport/operations has the code behind each line. The table is the caller's own.
 func Table() []*transport.Operation {
 	table := append(collectionTable(), historyTable()...)
-	for _, more := range [][]*transport.Operation{documentTable(), lockTable(), typeTable(), uploadTable(), adminTable()} {
+	for _, more := range [][]*transport.Operation{documentTable(), lockTable(), typeTable(),
+		sourceTable(), authorityTable(), linkTable(), propagationTable(), uploadTable(), adminTable()} {
 		table = append(table, more...)
 	}
 	return table

@@ -21,16 +21,31 @@ type recent struct {
 type recentRecord struct {
 	partition persistence.Partition
 	position  persistence.Position
-	record    *recordpb.Record
+	record    *recordpb.Record // nil: nothing leaves of it
 	bytes     int
 }
 
-func (r *recent) add(p persistence.Partition, stored *persistence.Stored) {
+func (r *recent) add(p persistence.Partition, stored *persistence.Stored, leaves bool) {
 	if len(r.queue) == recentMaxRecords || r.bytes > recentMaxBytes {
 		*r = recent{}
 	}
+	if !leaves {
+		r.queue = append(r.queue, recentRecord{partition: p, position: stored.Position})
+		return
+	}
 	r.queue = append(r.queue, recentRecord{p, stored.Position, stored.Record, len(stored.Bytes)})
 	r.bytes += len(stored.Bytes)
+}
+
+// giveBack puts records that were taken to the front again.
+func (r *recent) giveBack(records []recentRecord) {
+	if len(records) == 0 {
+		return
+	}
+	for i := range records {
+		r.bytes += records[i].bytes
+	}
+	r.queue = append(records[:len(records):len(records)], r.queue...)
 }
 
 // take removes at most so many records from the front, if they follow on the cursor without a gap; else none, and drops
@@ -64,10 +79,18 @@ func (r *recent) take(cursor []persistence.Position, most int) []recentRecord {
 	return taken
 }
 
-// gatherFresh makes a batch of records that need not be read back.
-func (t *Tail) gatherFresh(b *batch, fresh []recentRecord) {
-	for _, f := range fresh {
-		t.take(b, f.partition, persistence.LogRecord{Position: f.position, Entity: persistence.EntityOf(f.record),
-			Record: f.record})
+// gatherFresh makes a batch of records that need not be read back, and returns those that it has no room for.
+func (t *Tail) gatherFresh(b *batch, fresh []recentRecord) (rest []recentRecord) {
+	for i, f := range fresh {
+		switch {
+		case b.full():
+			return fresh[i:]
+		case f.record == nil:
+			b.reached[f.partition] = f.position
+		default:
+			t.take(b, f.partition, persistence.LogRecord{Position: f.position, Entity: persistence.EntityOf(f.record),
+				Record: f.record})
+		}
 	}
+	return nil
 }

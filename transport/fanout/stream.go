@@ -6,18 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/nats-io/nuid"
 
 	"concord/persistence"
 )
 
-// cursor is how far the tail has come: positions of the log, and where the stream stood then.
+// cursor is how far the tail has come: positions of the log, and where the stream stood then. What is above the sequence
+// in the stream was published after the positions were passed.
 type cursor struct {
 	created   time.Time
 	sequence  uint64
@@ -31,11 +28,6 @@ type storedCursor struct {
 	Boot      string                 `json:"boot"`
 	Positions []persistence.Position `json:"positions"`
 }
-
-const (
-	cursorName     = "fanout"
-	safeCursorName = "fanout.safe"
-)
 
 func (c cursor) clone() cursor {
 	c.positions = append([]persistence.Position(nil), c.positions...)
@@ -60,21 +52,25 @@ func (t *Tail) loadCursor(name string) (c cursor, err error) {
 	return c, nil
 }
 
-func (t *Tail) saveCursor(name string, c cursor) error {
+func (t *Tail) saveCursor(name string, c cursor, set func(name string, value []byte) error) error {
 	text, err := json.Marshal(storedCursor{c.created, c.sequence, c.boot, c.positions})
 	if err != nil {
 		return fmt.Errorf("encode cursor %s: %w", name, err)
 	}
-	return t.store.SetCursor(name, text)
+	return set(name, text)
 }
 
 // save keeps the cursor now and then, and lets an older one become the safe one.
 func (t *Tail) save(now bool) error {
-	if t.cursor.positions == nil || t.inflight == 0 && !now || !now && time.Since(t.saved) < saveEvery {
+	every := saveEvery
+	if t.inflight == 0 {
+		every = saveIdleEvery
+	}
+	if t.cursor.positions == nil || !t.moved && !now || !now && time.Since(t.saved) < every {
 		return nil
 	}
-	t.inflight, t.saved = 0, time.Now()
-	if err := t.saveCursor(cursorName, t.cursor); err != nil {
+	t.inflight, t.moved, t.saved = 0, false, time.Now()
+	if err := t.saveCursor(t.feed.cursor, t.cursor, t.store.SetCursor); err != nil {
 		return err
 	}
 	if time.Since(t.rotated) < safeEvery {
@@ -85,7 +81,7 @@ func (t *Tail) save(now bool) error {
 	if t.safe.positions == nil {
 		return nil
 	}
-	if err := t.saveCursor(safeCursorName, t.safe); err != nil {
+	if err := t.saveCursor(t.feed.cursor+safeSuffix, t.safe, t.store.SetCursor); err != nil {
 		return err
 	}
 	t.markSafe()
@@ -124,10 +120,10 @@ func (t *Tail) attach(ctx context.Context) error {
 }
 
 func (t *Tail) load() (err error) {
-	if t.cursor, err = t.loadCursor(cursorName); err != nil {
+	if t.cursor, err = t.loadCursor(t.feed.cursor); err != nil {
 		return err
 	}
-	if t.safe, err = t.loadCursor(safeCursorName); err != nil {
+	if t.safe, err = t.loadCursor(t.feed.cursor + safeSuffix); err != nil {
 		return err
 	}
 	t.rotated = time.Now()
@@ -140,39 +136,54 @@ func (t *Tail) load() (err error) {
 func (t *Tail) doubt() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.suspect = append([]persistence.Position(nil), t.durable...)
+	t.suspect, t.known = append([]persistence.Position(nil), t.durable...), nil
+}
+
+// trust ends the doubt, when everything that was suspect is passed.
+func (t *Tail) trust() {
+	for p, pos := range t.suspect {
+		if t.cursor.positions[p] < pos {
+			return
+		}
+	}
+	t.known = nil
+	t.cursor.sequence = max(t.cursor.sequence, t.reached)
 }
 
 // compare looks whether the stream still has what the cursor counts on.
 func (t *Tail) compare(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo) error {
 	switch c := &t.cursor; {
 	case !c.created.Equal(info.Created):
+		fresh := cursor{created: info.Created, boot: t.config.Boot, positions: make([]persistence.Position, len(t.durable))}
 		if !c.created.IsZero() {
 			t.observer.Restarted("new stream")
-			t.log.Warn().Msg("the event stream is a new one: publishing again from the log")
+			t.log.Warn().Str("stream", t.config.Stream).Msg("the event stream is a new one: publishing again from the log")
 			// What it has already came out of order: the end of the log, before we saw that it is new.
 			if err := stream.Purge(ctx); err != nil {
 				return fmt.Errorf("empty the new stream %s: %w", t.config.Stream, err)
 			}
+			fresh.sequence = info.State.LastSeq
 		}
-		*c = cursor{created: info.Created, sequence: info.State.LastSeq, boot: t.config.Boot,
-			positions: make([]persistence.Position, len(t.durable))}
+		*c, t.reached = fresh, fresh.sequence
 		t.safe, t.middle = cursor{}, cursor{}
 		t.doubt()
+		// On disk before anything is published: after a crash the stream must not look new again, and be emptied of
+		// messages whose ids it goes on knowing, so that it would not take them a second time.
+		return t.saveCursor(t.feed.cursor, t.cursor, t.store.SyncCursor)
 	case info.State.LastSeq < c.sequence, c.boot != t.config.Boot || c.boot == "":
 		t.observer.Restarted("stream behind cursor")
 		t.log.Warn().Uint64("streamSequence", info.State.LastSeq).Uint64("cursorSequence", c.sequence).
-			Msg("the event stream may have lost its end: publishing that again from the log")
+			Str("stream", t.config.Stream).Msg("the event stream may have lost its end: publishing that again from the log")
 		back := t.safe.clone()
 		if back.positions == nil || !back.created.Equal(info.Created) {
-			back.positions = make([]persistence.Position, len(t.durable))
+			back = cursor{positions: make([]persistence.Position, len(t.durable))}
 		}
-		back.created, back.sequence, back.boot = info.Created, info.State.LastSeq, t.config.Boot
+		back.created, back.sequence, back.boot = info.Created, min(back.sequence, info.State.LastSeq), t.config.Boot
 		if back.boot == "" {
 			back.boot = "unknown"
 			t.config.Boot = back.boot // once for this start
 		}
-		*c = back
+		*c, t.reached = back, back.sequence
 		t.doubt()
 	}
 	return nil
@@ -189,7 +200,7 @@ func (t *Tail) ensure(ctx context.Context) (jetstream.Stream, error) {
 		return nil, fmt.Errorf("look for stream %s: %w", t.config.Stream, err)
 	}
 	c := jetstream.StreamConfig{
-		Name: t.config.Stream, Description: "What happened to the entities of Concord, in order for each",
+		Name: t.config.Stream, Description: t.feed.description,
 		Subjects: t.subjects(), Storage: jetstream.FileStorage, Discard: jetstream.DiscardOld,
 	}
 	t.bound(&c)
@@ -199,7 +210,7 @@ func (t *Tail) ensure(ctx context.Context) (jetstream.Stream, error) {
 	return stream, nil
 }
 
-func (t *Tail) subjects() []string { return []string{t.config.Prefix + ".event.>"} }
+func (t *Tail) subjects() []string { return []string{t.config.Prefix + t.feed.subjects} }
 
 // bound sets what may change during the life of the stream.
 func (t *Tail) bound(c *jetstream.StreamConfig) {
@@ -225,131 +236,7 @@ func (t *Tail) adjust(ctx context.Context, stream jetstream.Stream) (jetstream.S
 	if err != nil {
 		return nil, fmt.Errorf("change the bounds of stream %s: %w", t.config.Stream, err)
 	}
-	t.log.Info().Dur("maxAge", want.MaxAge).Int64("maxBytes", want.MaxBytes).Msg("the bounds of the event stream were changed")
+	t.log.Info().Dur("maxAge", want.MaxAge).Int64("maxBytes", want.MaxBytes).Str("stream", t.config.Stream).
+		Msg("the bounds of the event stream were changed")
 	return stream, nil
-}
-
-// lastSeq is the seq of the newest message of the event's entity in the stream, 0 if there is none.
-func (t *Tail) lastSeq(ctx context.Context, e outgoing) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
-	defer cancel()
-	msg, err := t.stream.GetLastMsgForSubject(ctx, e.subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("ask stream %s for the last event of %v: %w", t.config.Stream, e.entity, err)
-	}
-	id := msg.Header.Get(jetstream.MsgIDHeader)
-	seq, err := strconv.ParseUint(id[strings.LastIndexByte(id, '#')+1:], 10, 64)
-	if err != nil {
-		return 0, nil // not a message of ours: it says nothing
-	}
-	return seq, nil
-}
-
-// Headers of an atomic batch (NATS ADR-50).
-const (
-	headerBatchID       = "Nats-Batch-Id"
-	headerBatchSequence = "Nats-Batch-Sequence"
-	headerBatchCommit   = "Nats-Batch-Commit"
-	headerLockFence     = "Lock-Fence"
-)
-
-// errRepeated means that the stream refused the whole batch, because it has one of its messages.
-var errRepeated = errors.New("the batch repeats messages that the stream has")
-
-const codeRepeated = 10201
-
-// send publishes the events in one atomic batch and returns the stream's sequence after it; 0 for no events.
-func (t *Tail) send(ctx context.Context, events []outgoing) (uint64, error) {
-	if len(events) == 0 {
-		return 0, nil
-	}
-	m := newMessage(len(events))
-	for i, e := range events[:len(events)-1] {
-		if err := t.nc.PublishMsg(m.of(e, i+1)); err != nil {
-			return 0, fmt.Errorf("publish event %s: %w", e.id, err)
-		}
-	}
-	return t.await(ctx, m.of(events[len(events)-1], len(events)), len(events))
-}
-
-// sendSingly publishes events one by one: the stream knows the ids of some of them although it has none of their
-// messages any more, and refuses any batch with such a one. It returns those that the stream took.
-func (t *Tail) sendSingly(ctx context.Context, events []outgoing) (taken []outgoing, seq uint64, err error) {
-	for _, e := range events {
-		at, err := t.send(ctx, []outgoing{e})
-		if err != nil {
-			return nil, 0, err
-		}
-		if at != 0 {
-			taken, seq = append(taken, e), at
-		}
-	}
-	return taken, seq, nil
-}
-
-// message is one that is filled for each event of a batch anew: nats.go has encoded it when a publication returns.
-type message struct {
-	msg                 nats.Msg
-	size                int      // events of the batch
-	id, sequence, fence []string // what the header points at
-}
-
-func newMessage(size int) *message {
-	m := &message{size: size, id: make([]string, 1), sequence: make([]string, 1), fence: make([]string, 1)}
-	m.msg.Header = nats.Header{jetstream.MsgIDHeader: m.id}
-	if size > 1 {
-		m.msg.Header[headerBatchID] = []string{nuid.Next()}
-		m.msg.Header[headerBatchSequence] = m.sequence
-	}
-	return m
-}
-
-// of is the message of the n-th event. It is valid until the next is made.
-func (m *message) of(e outgoing, n int) *nats.Msg {
-	m.msg.Subject, m.msg.Data, m.id[0] = e.subject, e.data, e.id
-	if m.size > 1 {
-		m.sequence[0] = strconv.Itoa(n)
-		if n == m.size {
-			m.msg.Header[headerBatchCommit] = []string{"1"}
-		}
-	}
-	delete(m.msg.Header, headerLockFence)
-	if e.fence > 0 {
-		m.fence[0] = strconv.FormatUint(e.fence, 10)
-		m.msg.Header[headerLockFence] = m.fence
-	}
-	return &m.msg
-}
-
-// await sends the last message of a batch and reads the stream's word. No answer means that nothing is known.
-func (t *Tail) await(ctx context.Context, msg *nats.Msg, events int) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
-	defer cancel()
-	answer, err := t.nc.RequestMsgWithContext(ctx, msg)
-	if err != nil {
-		return 0, fmt.Errorf("publish %d events: %w", events, err)
-	}
-	var ack struct {
-		Sequence  uint64 `json:"seq"`
-		Duplicate bool   `json:"duplicate"`
-		Error     *struct {
-			Code        int    `json:"err_code"`
-			Description string `json:"description"`
-		} `json:"error"`
-	}
-	if err := json.Unmarshal(answer.Data, &ack); err != nil {
-		return 0, fmt.Errorf("publish %d events: unreadable answer %q: %w", events, answer.Data, err)
-	}
-	switch {
-	case ack.Error != nil && ack.Error.Code == codeRepeated, ack.Duplicate && events > 1:
-		return 0, errRepeated
-	case ack.Duplicate:
-		return 0, nil // one event, and the stream has it
-	case ack.Error != nil:
-		return 0, fmt.Errorf("publish %d events: %s (%d)", events, ack.Error.Description, ack.Error.Code)
-	}
-	return ack.Sequence, nil
 }

@@ -1,14 +1,14 @@
-// Package fanout publishes the events of the log to JetStream. The outbox is the log itself: the tail follows it by
-// position, publishes what is durable, and keeps a cursor. So an event leaves if and only if its change is committed,
-// whatever happens to JetStream in between: down, it is waited for; wiped, it is filled again from the log.
+// Package fanout publishes what the log tells to JetStream: events, and link updates on a stream of their own. The outbox
+// is the log itself: a tail follows it by position, publishes what is durable, and keeps a cursor. So an event leaves if
+// and only if its change is committed, whatever happens to JetStream in between: down, it is waited for; wiped, it is
+// filled again from the log.
 //
 // Delivery is at least once, in order for each entity. Repeats are rare (a crash between a publication and its cursor)
-// and are cut off by asking the stream where it stands; consumers drop the rest by (entity, seq).
+// and are cut off by asking the stream what it has; consumers drop the rest by (entity, seq).
 package fanout
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -18,15 +18,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/rs/zerolog"
 
-	"concord/internal/planted"
 	"concord/persistence"
 	"concord/transport"
 )
 
-// Config of the event stream.
+// Config of a stream.
 type Config struct {
 	Stream   string // name of the stream
-	Prefix   string // of its subjects: <prefix>.event.<kind>.<provider>.<id>
+	Prefix   string // of its subjects: <prefix>.event.<kind>.<provider>.<id>, <prefix>.links.<provider>.<source>
 	MaxAge   time.Duration
 	MaxBytes int64
 	// Boot names this start of the operating system. Events that JetStream took before another one may be lost, since
@@ -45,6 +44,8 @@ const (
 	retryMax         = 2 * time.Second
 	checkEvery       = 5 * time.Second
 	saveEvery        = 200 * time.Millisecond
+	saveIdleEvery    = 5 * time.Second // if nothing left: what is read again then is passed over
+	wakeAtRecords    = 4096            // of which nothing leaves: they are passed over in one go
 	// After a batch, events may gather for so long for each event that it had: an atomic batch has a fixed cost in
 	// JetStream, of milliseconds on one node, and a busy service shall pay it seldom.
 	gatherPerEvent = 200 * time.Microsecond
@@ -68,13 +69,13 @@ type Observer struct {
 
 // Tail follows the log. Run it once.
 type Tail struct {
-	config    Config
-	store     Store
-	nc        *nats.Conn
-	js        jetstream.JetStream
-	published func(persistence.Kind) bool
-	observer  Observer
-	log       zerolog.Logger
+	config   Config
+	feed     feed
+	store    Store
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	observer Observer
+	log      zerolog.Logger
 
 	mu      sync.Mutex
 	durable []persistence.Position
@@ -92,19 +93,27 @@ type Tail struct {
 	rotated  time.Time
 	checked  time.Time
 	inflight int  // events published since the cursor was saved
+	moved    bool // the cursor has, since then
 	full     bool // the last batch was
 	last     int  // how many events it had
+
+	reached uint64          // sequence of the newest message that it has published
+	known   map[string]bool // ids in the stream that may come again, while there are suspects; nil: not asked
 }
 
-// New makes a tail. Everything that is in the log now counts as durable.
+// New makes the tail that publishes the events of the kinds. Everything that is in the log now counts as durable.
 func New(c Config, store Store, nc *nats.Conn, published func(persistence.Kind) bool, o Observer, log zerolog.Logger) (
 	*Tail, error,
 ) {
+	return newTail(c, store, nc, eventsFeed(published), o, log)
+}
+
+func newTail(c Config, store Store, nc *nats.Conn, f feed, o Observer, log zerolog.Logger) (*Tail, error) {
 	js, err := jetstream.New(nc)
 	if err != nil {
 		return nil, fmt.Errorf("fan-out: %w", err)
 	}
-	t := &Tail{config: c, store: store, nc: nc, js: js, published: published, observer: o, log: log,
+	t := &Tail{config: c, feed: f, store: store, nc: nc, js: js, observer: o, log: log,
 		durable: make([]persistence.Position, store.Partitions()), wake: make(chan struct{}, 1),
 		passed: make([]atomic.Uint64, store.Partitions())}
 	for p := range t.durable {
@@ -116,16 +125,25 @@ func New(c Config, store Store, nc *nats.Conn, published func(persistence.Kind) 
 // Committed is the committer's observer: what the group wrote may leave now. Those whom it concerns are told at once: a
 // prompt does not wait for its turn in the stream.
 func (t *Tail) Committed(group []*persistence.Entry) {
-	t.prompt(group)
+	if t.feed.prompts {
+		t.prompt(group)
+	}
+	something := false
 	t.mu.Lock()
 	for _, e := range group {
 		p := persistence.PartitionOf(e.Entity, len(t.durable))
 		for i := range e.Records {
+			leaves := t.feed.leaves(e.Records[i].Record)
+			something = something || leaves
 			t.durable[p] = e.Records[i].Position
-			t.recent.add(p, &e.Records[i])
+			t.recent.add(p, &e.Records[i], leaves)
 		}
 	}
+	something = something || len(t.recent.queue) >= wakeAtRecords
 	t.mu.Unlock()
+	if !something {
+		return
+	}
 	select {
 	case t.wake <- struct{}{}:
 	default:
@@ -157,6 +175,7 @@ func (t *Tail) Run(ctx context.Context) error {
 		case err != nil:
 			t.stream = nil // look at it again
 			t.doubt()      // what was sent may have been taken
+			t.observer.Pending(t.pending())
 			t.log.Warn().Err(err).Dur("retryIn", retry).Msg("fan-out waits for JetStream")
 			if !pause(ctx, retry) {
 				return t.finish()
@@ -233,8 +252,9 @@ func (t *Tail) step(ctx context.Context) (progress bool, err error) {
 		}
 	}
 	for p, pos := range b.reached {
-		t.cursor.positions[p] = pos
+		t.cursor.positions[p], t.moved = pos, true
 	}
+	t.trust()
 	t.observer.Pending(t.pending())
 	if err := t.save(false); err != nil {
 		return false, err
@@ -271,7 +291,10 @@ func (t *Tail) gather() (*batch, error) {
 	fresh := t.recent.take(t.cursor.positions, batchMaxMessages)
 	t.mu.Unlock()
 	if len(fresh) > 0 {
-		t.gatherFresh(b, fresh)
+		rest := t.gatherFresh(b, fresh)
+		t.mu.Lock()
+		t.recent.giveBack(rest)
+		t.mu.Unlock()
 		return b, nil
 	}
 	for i := range durable {
@@ -306,26 +329,30 @@ func (t *Tail) gatherFrom(b *batch, p persistence.Partition, durable persistence
 	return nil
 }
 
-// take adds a record to the batch: its event, if it has one that leaves.
+// take adds a record to the batch: what leaves of it, if anything does.
 func (t *Tail) take(b *batch, p persistence.Partition, rec persistence.LogRecord) {
 	b.reached[p] = rec.Position
 	b.suspect = b.suspect || rec.Position <= t.suspect[p]
 	at := persistence.TimeOf(rec.Record.GetTime())
-	dropped := planted.DropOutbox && rec.Record.GetSeq()%17 == 0
-	if rec.Record.GetSeq() == 0 || !t.published(rec.Entity.Kind) || at.Before(b.oldestKept) || dropped {
+	if rec.Record.GetSeq() == 0 || at.Before(b.oldestKept) || !t.feed.leaves(rec.Record) {
 		return
 	}
-	event := transport.EventOf(rec.Record)
-	data := event.Render()
-	b.events = append(b.events, outgoing{t.subject(rec.Entity), event.ID, rec.Entity, event.Seq, event.Fence, data})
-	b.bytes += len(data)
-	if b.oldest.IsZero() || at.Before(b.oldest) {
+	events, err := t.feed.render(t, rec.Entity, rec.Record)
+	if err != nil { // one bad record does not stop the others
+		t.log.Error().Err(err).Stringer("entity", rec.Entity).Uint64("seq", rec.Record.GetSeq()).Msg("an event was not published")
+		return
+	}
+	for i := range events {
+		b.bytes += len(events[i].data)
+	}
+	b.events = append(b.events, events...)
+	if len(events) > 0 && (b.oldest.IsZero() || at.Before(b.oldest)) {
 		b.oldest = at
 	}
 }
 
-func (t *Tail) subject(e persistence.EntityID) string {
-	return t.config.Prefix + ".event." + e.Kind.String() + "." + e.Provider + "." + e.ID
+func (t *Tail) subject(e transport.Event) string {
+	return t.config.Prefix + ".event." + e.Kind + "." + e.Provider + "." + e.Token()
 }
 
 func (t *Tail) pending() uint64 {
@@ -333,67 +360,11 @@ func (t *Tail) pending() uint64 {
 	defer t.mu.Unlock()
 	var n uint64
 	for p, d := range t.durable {
+		if t.cursor.positions == nil {
+			n += uint64(d) // where it stands is not known yet
+			continue
+		}
 		n += uint64(d - min(d, t.cursor.positions[p]))
 	}
 	return n
-}
-
-// publish sends the batch; what the stream has already is cut off first, if that may be.
-func (t *Tail) publish(ctx context.Context, b *batch) error {
-	events := b.events
-	if b.suspect {
-		var err error
-		if events, err = t.cut(ctx, events); err != nil {
-			return err
-		}
-	}
-	seq, err := t.send(ctx, events)
-	if errors.Is(err, errRepeated) {
-		if events, err = t.cut(ctx, events); err != nil {
-			return err
-		}
-		seq, err = t.send(ctx, events)
-	}
-	if errors.Is(err, errRepeated) {
-		events, seq, err = t.sendSingly(ctx, events)
-	}
-	if err != nil {
-		return err
-	}
-	if seq != 0 && seq < t.cursor.sequence+uint64(len(events)) {
-		return errWiped
-	}
-	if seq != 0 {
-		t.cursor.sequence = seq
-	}
-	t.inflight += len(events)
-	t.oldest.Store(0)
-	t.observer.Published(len(events))
-	return nil
-}
-
-// errWiped means that the stream began anew under us.
-var errWiped = errors.New("the stream's sequence went back: it was wiped")
-
-// cut drops the events that the stream has: those up to the seq of the last message of their entity.
-func (t *Tail) cut(ctx context.Context, events []outgoing) ([]outgoing, error) {
-	has := make(map[persistence.EntityID]uint64)
-	for _, e := range events {
-		if _, asked := has[e.entity]; asked {
-			continue
-		}
-		last, err := t.lastSeq(ctx, e)
-		if err != nil {
-			return nil, err
-		}
-		has[e.entity] = last
-	}
-	rest := make([]outgoing, 0, len(events))
-	for _, e := range events {
-		if e.seq > has[e.entity] {
-			rest = append(rest, e)
-		}
-	}
-	t.observer.Repeated(len(events) - len(rest))
-	return rest, nil
 }

@@ -85,12 +85,21 @@ func TestEveryOperation(t *testing.T) {
 	ask("type.list", "", 200, "?limit=1")
 	ask("type.delete", "", 200, "?reason=unused")
 	ask("type.get", "", 404)
+	ask("link.list", "", 200, "?collection=letters&limit=1")
+	ask("link.suggest", example("link.suggest", "application/json"), 200)
+	ask("link.auto", example("link.auto", "application/json"), 200)
 	for name := range walkLocks(t, s) {
 		asked[name] = true
 	}
 	ask("upload.open", "", 201)
 	ask("upload.append", example("upload.append", "application/json"), 200)
 	ask("upload.close", "{}", 200)
+	for name := range walkAuthorities(t, s) {
+		asked[name] = true
+	}
+	for name := range walkJobs(t, s) {
+		asked[name] = true
+	}
 	ask("admin.status", "", 200)
 	ask("admin.backup", example("admin.backup", "application/json"), 200)
 	ask("admin.verify", "", 200)
@@ -171,7 +180,7 @@ func by(who string) func(*http.Request) { return header("Concord-Principal", who
 
 // pathOf is the path of an operation on what these tests are about.
 func pathOf(op *transport.Operation) string {
-	return strings.NewReplacer("{provider}", "p", "{id}", "letters", "{document}", "letter-1", "{scope}", "collection:p:letters",
+	return strings.NewReplacer("{provider}", "p", "{id}", "letters", "{document}", "letter-1", "{authority}", "a%2F1", "{scope}", "collection:p:letters",
 		"{ticket}", "t1", "{operation}", "o1").Replace(op.Path)
 }
 
@@ -344,6 +353,8 @@ func TestBodiesHaveTheMembersOfTheirTypes(t *testing.T) {
 		"TypeRule":      s.ask("PUT", typePath, `{"conflict":{"rules":[{"no such member":1}]}}`),
 		"TypeScript":    s.ask("PUT", typePath, `{"conflict":{"script":{"no such member":1}}}`),
 		"TypeSchemas":   s.ask("PUT", typePath, `{"schemas":{"no such member":1}}`),
+		"TypeLinks":     s.ask("PUT", typePath, `{"links":{"no such member":1}}`),
+		"TypeLinkRule":  s.ask("PUT", typePath, `{"links":{"rules":[{"no such member":1}]}}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(sorted(s.openapi.members(name)), sorted(knownMembers(t, inner))); diff != "" {
@@ -369,6 +380,16 @@ func knownMembers(t *testing.T, a *answer) []string {
 
 func schemaName(op *transport.Operation) string {
 	switch op.Body.(type) {
+	case api.SourceRequest:
+		return "SourceRequest"
+	case api.SourcePatch:
+		return "SourcePatch"
+	case api.AuthorityRequest:
+		return "AuthorityRequest"
+	case api.ImportRequest:
+		return "ImportRequest"
+	case api.AuditRequest:
+		return "AuditRequest"
 	case api.TryRequest:
 		return "TryRequest"
 	case api.AcquireRequest:
@@ -393,6 +414,10 @@ func schemaName(op *transport.Operation) string {
 		return "DocumentPutRequest"
 	case api.TypeRequest:
 		return "TypeRequest"
+	case api.SuggestRequest:
+		return "SuggestRequest"
+	case api.AutoRequest:
+		return "AutoRequest"
 	case api.AppendRequest:
 		return "AppendRequest"
 	case api.BackupRequest:

@@ -48,6 +48,16 @@ var conflictStories = map[string][]turn{
 		{op: "document.get", doc: "book", says: `{"version":3,"value":{"title":"Emma, 2nd ed.","copies":4,"tags":["novel"]}}`},
 		{op: "collection.history", says: `{"items":[{"version":3,"principal":"ann","merge":{"policy":"merge","resolution":"merged","baseVersion":1,"overVersion":2,"typeVersion":1}},{"version":2},{"version":1}]}`},
 	},
+	"merge: base 0 is nothing: what both sides have added is brought together, and where they differ is add/add": {
+		{op: "type.put", body: `{}`},
+		{by: "bob", op: "collection.put", body: `{"type":"t","documents":{"a":{"x":1},"b":{"y":1}}}`},
+		{by: "ann", op: "collection.patch", body: `{"baseVersion":0,"policy":"merge","changes":[{"op":"put-document","id":"a","value":{"z":3}}]}`,
+			says: `{"version":2,"resolution":"merged"}`},
+		{op: "document.get", doc: "a", says: `{"value":{"x":1,"z":3}}`},
+		{by: "ann", op: "collection.patch", body: `{"baseVersion":0,"policy":"merge","changes":[{"op":"put-document","id":"b","value":{"y":2}}]}`,
+			code: problem.VersionConflict, says: `{"baseVersion":0,"currentVersion":2,"conflicts":[{"path":"/documents/b/y","kind":"add/add","client":2,"server":1}]}`},
+		{by: "ann", op: "collection.put", body: `{"baseVersion":0,"policy":"merge","documents":{"c":1}}`, code: problem.VersionConflict},
+	},
 	"merge: a disagreement refuses all of it": {
 		{op: "type.put", body: `{}`},
 		{op: "collection.put", body: `{"type":"t","metadata":{"n":1},"documents":{"a":{"x":1,"y":1},"b":1}}`},

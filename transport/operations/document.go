@@ -70,7 +70,7 @@ func decodeDocumentPut(e *envelope, r *transport.Request) (*collection.Write, st
 		return nil, "", err
 	}
 	ch := collection.Change{Op: collection.OpPut, Path: "/value"}
-	if ch.Part, err = inner(e, r); err != nil {
+	if ch.Part, err = inner(e, r, "document"); err != nil {
 		return nil, "", err
 	}
 	if err := e.changeValue(&ch); err != nil {
@@ -85,16 +85,16 @@ func decodeDocumentPut(e *envelope, r *transport.Request) (*collection.Write, st
 	return w, c.reason, nil
 }
 
-// inner is the document that the path or, over NATS, the body names.
-func inner(e *envelope, r *transport.Request) (string, error) {
+// inner is the document, or what else has the name, that the path or, over NATS, the body names.
+func inner(e *envelope, r *transport.Request, name string) (string, error) {
 	if r.Inner == "" {
-		if !e.has("document") {
-			return "", problem.At("/document", "is missing: which document?")
+		if !e.has(name) {
+			return "", problem.At(e.at(name), "is missing: which %s?", name)
 		}
-		return e.documentID("document")
+		return e.documentID(name)
 	}
-	if e.has("document") {
-		return "", problem.At("/document", "the path names the document; the body does not repeat it")
+	if e.has(name) {
+		return "", problem.At(e.at(name), "the path names the %s; the body does not repeat it", name)
 	}
 	return r.Inner, nil
 }

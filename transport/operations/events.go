@@ -13,17 +13,21 @@ import (
 	"concord/transport"
 )
 
-// collectionEvents lists the events of the entity after a seq, from the log: also those that the stream has dropped.
+// collectionEvents lists the events of a collection after a seq, from the log: also those that the stream has dropped.
 func (s *Service) collectionEvents(_ context.Context, r *transport.Request, done reply) {
+	s.events(r, collectionID(r), noSuchCollection, done)
+}
+
+// events lists the events of an entity.
+func (s *Service) events(r *transport.Request, id persistence.EntityID, missing func() *problem.Problem, done reply) {
 	after, limit, err := s.eventsQuery(r)
 	if err != nil {
 		done(nil, err)
 		return
 	}
-	id := collectionID(r)
 	s.read(id, done, func(view persistence.View) (*transport.Reply, error) {
 		if _, err := view.Head(id); errors.Is(err, persistence.ErrNotFound) {
-			return nil, noSuchCollection()
+			return nil, missing()
 		} else if err != nil {
 			return nil, err
 		}
@@ -62,6 +66,13 @@ const streamBatchMax = 256
 
 // collectionEventStream sends the events after a seq, and goes on with those that come.
 func (s *Service) collectionEventStream(ctx context.Context, r *transport.Request, send func(transport.StreamEvent) error) error {
+	return s.eventStream(ctx, r, collectionID(r), noSuchCollection, send)
+}
+
+// eventStream sends the events of an entity, and goes on with those that come.
+func (s *Service) eventStream(ctx context.Context, r *transport.Request, id persistence.EntityID, missing func() *problem.Problem,
+	send func(transport.StreamEvent) error,
+) error {
 	after, _, err := s.eventsQuery(r)
 	if err != nil {
 		return err
@@ -71,9 +82,8 @@ func (s *Service) collectionEventStream(ctx context.Context, r *transport.Reques
 			return problem.At("header "+transport.HeaderLastEventID, "must be the id of an event: its seq")
 		}
 	}
-	id := collectionID(r)
 	if _, err := s.Store.Head(id); errors.Is(err, persistence.ErrNotFound) {
-		return noSuchCollection()
+		return missing()
 	} else if err != nil {
 		return err
 	}

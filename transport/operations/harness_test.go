@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"concord/actors"
 	"concord/actors/entity"
 	"concord/actors/host"
+	"concord/actors/jobs"
 	"concord/actors/problem"
 	"concord/persistence"
 	"concord/persistence/pebblestore"
@@ -24,17 +26,27 @@ import (
 
 // bench is a service on a store in memory, without the two APIs.
 type bench struct {
-	t       testing.TB
-	service *Service
-	table   map[string]*transport.Operation
-	clock   *host.TestClock
-	store   *pebblestore.Store
-	scripts *fakeScripts
-	stop    func()
+	t         testing.TB
+	service   *Service
+	table     map[string]*transport.Operation
+	clock     *host.TestClock
+	store     *pebblestore.Store
+	scripts   *fakeScripts
+	jobs      *jobs.Driver  // nil: nothing brings linked fields up to date
+	checker   *jobs.Checker // nil as well
+	ended     chan string   // states in which jobs have ended
+	corrected chan int      // documents, of each correction
+	stop      func()
 }
 
 // start brings a service up on the file system, which may have a store of earlier.
 func start(t testing.TB, fs vfs.FS) *bench {
+	t.Helper()
+	return startWith(t, fs, false)
+}
+
+// startWith is start, with what brings linked fields up to date, or without.
+func startWith(t testing.TB, fs vfs.FS, jobs bool) *bench {
 	t.Helper()
 	store, err := pebblestore.Open("store", pebblestore.Options{FS: fs, Partitions: 8, CacheBytes: 4 << 20,
 		Fatal: func(err error) { t.Errorf("store: %v", err) }})
@@ -54,19 +66,24 @@ func start(t testing.TB, fs vfs.FS) *bench {
 	}
 	var h *host.Host
 	c := persistence.NewCommitter(store, persistence.CommitMetrics{}, board.Committed, watchers.Committed,
-		func(g []*persistence.Entry) { h.Committed(g) })
+		func(g []*persistence.Entry) { b.committed(g) }, func(g []*persistence.Entry) { h.Committed(g) })
 	world := &entity.World{Store: store, Scripts: b.scripts, Recent: entity.NewRecent(), Committer: c, Now: clock.Now, Started: clock.Now(),
 		Panicked: func(id persistence.EntityID, _ string, cause any, stack []byte) {
 			t.Errorf("decision of %v panicked: %v\n%s", id, cause, stack)
 		},
 		Failed: func(id persistence.EntityID, _ string, err error) { t.Errorf("command of %v failed: %v", id, err) }}
-	h = host.New(actors.Kinds(actors.DefaultLimits, [32]byte{}), world, store, c, clock, host.DefaultBounds, host.Observer{
+	kinds := actors.Kinds(actors.DefaultLimits, [32]byte{})
+	h = host.New(kinds, world, store, c, clock, host.DefaultBounds, host.Observer{
 		Activated: func(time.Duration, error) {}, Passivated: func() {}, Refused: func(string) {},
 		Broken: func(err error) { t.Error(err) },
 	}, slog.New(slog.DiscardHandler))
-	ids := 0
+	if jobs {
+		b.newJobs(h)
+	}
+	var ids atomic.Int64
 	b.service = &Service{Host: h, Store: store, Clock: clock, Limits: DefaultLimits, Watchers: watchers, Board: board, Scripts: b.scripts,
-		NewID: func() string { ids++; return fmt.Sprintf("id%d", ids) }}
+		Failed: func(_ string, err error) { t.Errorf("the service failed: %v", err) },
+		NewID:  func() string { return fmt.Sprintf("id%d", ids.Add(1)) }}
 	b.table = make(map[string]*transport.Operation)
 	for _, op := range b.service.Table() {
 		b.table[op.Name] = op
@@ -83,7 +100,9 @@ func start(t testing.TB, fs vfs.FS) *bench {
 			t.Errorf("host: %v", err)
 		}
 	})
+	rest := b.work()
 	b.stop = sync.OnceFunc(func() {
+		rest()
 		h.Close()
 		if err := h.Drain(context.Background()); err != nil {
 			t.Error(err)

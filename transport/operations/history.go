@@ -65,6 +65,7 @@ func versionOf(rec *recordpb.Record) (api.Version, error) {
 			return v, err
 		}
 		v.RevertedTo, v.Merge = saved.GetRevertedTo(), collection.MergeOf(saved).Data()
+		v.Relinked, v.Propagation = saved.GetLinked().GetRelink(), saved.GetLinked().GetJob()
 	}
 	return v, nil
 }

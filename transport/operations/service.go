@@ -7,10 +7,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"maps"
 	"mime"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"concord/actors"
 	"concord/actors/collection"
@@ -37,7 +40,10 @@ type Service struct {
 	Admin    Admin
 	Failed   func(requestID string, err error) // logs what the caller is not told
 
-	adminBusy atomic.Bool // one long admin operation at a time
+	adminBusy   atomic.Bool // one long admin operation at a time
+	sources     keyLocks    // changes of one source file are made one after another
+	authorities inFlight    // writes of authorities
+	imports     atomic.Int32
 }
 
 // Limits of the operations.
@@ -73,24 +79,62 @@ type reply = func(*transport.Reply, error)
 // write sends a command to an entity on behalf of the request. An idempotency key counts where the operation takes one: a
 // sign of life or a look at a lock that was answered from memory would be none.
 func (s *Service) write(r *transport.Request, id persistence.EntityID, command any, reason string, done reply) {
+	env := s.envelope(r, id, command, reason)
+	env.Reply = func(a entity.Answer, err error) {
+		if err != nil {
+			done(nil, err)
+			return
+		}
+		done(&transport.Reply{Status: a.Status, Version: a.Version, Body: a.Body}, nil)
+	}
+	s.Host.Deliver(env)
+}
+
+// envelope is the command on behalf of the request; where its answer goes is left open.
+func (s *Service) envelope(r *transport.Request, id persistence.EntityID, command any, reason string) *entity.Envelope {
 	env := &entity.Envelope{
 		Entity: id, Command: command, Deadline: r.Deadline, DryRun: r.Param("dryRun") == "true",
 		Meta: entity.Meta{Principal: r.Caller.Principal, Kind: r.Caller.Kind, Session: r.Header.Session,
 			RequestID: r.RequestID, Reason: reason},
 		Vital: vital(command),
-		Reply: func(a entity.Answer, err error) {
-			if err != nil {
-				done(nil, err)
-				return
-			}
-			done(&transport.Reply{Status: a.Status, Version: a.Version, Body: a.Body}, nil)
-		},
 	}
 	if r.Header.IdempotencyKey != "" && !env.DryRun && (r.Op.Writes || r.Op.Keyed) {
 		env.Meta.Key = r.Header.IdempotencyKey
 		env.Meta.KeyDigest = digest(r)
 	}
-	s.Host.Deliver(env)
+	return env
+}
+
+// callMaxTries bounds how often a command of ours is sent again that was refused for load.
+const callMaxTries = 100
+
+// call sends a command and waits for its answer; load is waited out. The caller is on a goroutine that may block.
+func (s *Service) call(ctx context.Context, env *entity.Envelope) (entity.Answer, error) {
+	type answer struct {
+		entity.Answer
+		err error
+	}
+	for try := 1; ; try++ {
+		answered := make(chan answer, 1)
+		one := *env
+		one.Reply = func(a entity.Answer, err error) { answered <- answer{a, err} }
+		s.Host.Deliver(&one)
+		var a answer
+		select {
+		case a = <-answered:
+		case <-ctx.Done():
+			return entity.Answer{}, fmt.Errorf("wait for the answer of %v: %w", env.Entity, context.Cause(ctx))
+		}
+		p, refused := errors.AsType[*problem.Problem](a.err)
+		if !refused || p.Code != problem.Overloaded || try == callMaxTries {
+			return a.Answer, a.err
+		}
+		select {
+		case <-time.After(p.RetryAfter):
+		case <-ctx.Done():
+			return entity.Answer{}, fmt.Errorf("wait for room at %v: %w", env.Entity, context.Cause(ctx))
+		}
+	}
 }
 
 // vital says that the command goes on when disk space is low: it leaves little or nothing there.

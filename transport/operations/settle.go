@@ -36,8 +36,8 @@ func settleParams(r *transport.Request, w *collection.Write) error {
 	return err
 }
 
-// links are where the two versions can be read that a stale write could not be brought together with.
-type links struct {
+// bothVersions are where the two versions can be read that a stale write could not be brought together with.
+type bothVersions struct {
 	Base    string `json:"base"`
 	Current string `json:"current"`
 }
@@ -48,7 +48,7 @@ func linked(r *transport.Request, err error) error {
 	if !ok || p.Code != problem.VersionConflict {
 		return err
 	}
-	var l links
+	var l bothVersions
 	for _, m := range p.Members {
 		version, ok := m.Value.(uint64)
 		at := fmt.Sprintf("/api/v1/providers/%s/collections/%s?version=%d", r.Provider, r.ID, version)

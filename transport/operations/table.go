@@ -3,6 +3,7 @@ package operations
 import (
 	"context"
 
+	"concord/actors/propagation"
 	"concord/transport"
 	"concord/transport/api"
 )
@@ -54,6 +55,33 @@ func (s *Service) code() map[string]code {
 		"type.list":          {handle: s.typeList, blocks: true},
 		"type.delete":        {handle: s.typeDelete},
 		"type.try":           {handle: s.typeTry},
+		"source.put":         {handle: s.sourcePut, blocks: true},
+		"source.patch":       {handle: s.sourcePatch, blocks: true},
+		"source.get":         {handle: s.sourceGet, blocks: true},
+		"source.delete":      {handle: s.sourceDelete, blocks: true},
+		"source.list":        {handle: s.sourceList, blocks: true},
+		"source.impact":      {handle: s.sourceImpact, blocks: true},
+		"source.next-id":     {handle: s.sourceNextID},
+		"authority.put":      {handle: s.authorityPut, blocks: true},
+		"authority.get":      {handle: s.authorityGet, blocks: true},
+		"authority.delete":   {handle: s.authorityDelete},
+		"authority.list":     {handle: s.authorityList, blocks: true},
+		"authority.import":   {handle: s.authorityImport, blocks: true},
+		"authority.impact":   {handle: s.authorityImpact, blocks: true},
+		"link.list":          {handle: s.linkList, blocks: true},
+		"link.count":         {handle: s.linkCount, blocks: true},
+		"link.suggest":       {handle: s.linkSuggest, blocks: true},
+		"link.auto":          {handle: s.linkAuto, blocks: true},
+		"link.audit":         {handle: s.linkAudit},
+		"report.list":        {handle: s.reportList, blocks: true},
+		"propagation.get":    {handle: s.propagationGet, blocks: true},
+		"propagation.list":   {handle: s.propagationList, blocks: true},
+		"propagation.items":  {handle: s.propagationItems, blocks: true},
+		"propagation.events": {handle: s.propagationEvents, blocks: true, stream: s.propagationEventStream},
+		"propagation.pause":  {handle: s.propagationVerb(&propagation.Pause{})},
+		"propagation.resume": {handle: s.propagationVerb(&propagation.Resume{})},
+		"propagation.cancel": {handle: s.propagationVerb(&propagation.Cancel{})},
+		"propagation.retry":  {handle: s.propagationVerb(&propagation.Retry{})},
 		"upload.open":        {handle: s.uploadOpen},
 		"upload.append":      {handle: s.uploadAppend},
 		"upload.close":       {handle: s.uploadClose},

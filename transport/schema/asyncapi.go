@@ -3,6 +3,7 @@ package schema
 import (
 	"github.com/danielgtaylor/huma/v2"
 
+	"concord/actors/collection"
 	"concord/transport"
 )
 
@@ -67,6 +68,8 @@ const (
 	messageProblem = "problem"
 	messageEvent   = "event"
 	channelEvents  = "events"
+	messageLinks   = "link-updates"
+	channelLinks   = "links"
 )
 
 // AsyncAPI is the AsyncAPI 3.0 document of the table over NATS: a request and its reply for each operation, and the
@@ -90,6 +93,7 @@ func AsyncAPI(table []*transport.Operation, prefix, version string) []byte {
 		d.add(op)
 	}
 	d.addEvents()
+	d.addLinks()
 	d.Components.Schemas = d.schemas.named()
 	for _, m := range d.Components.Messages {
 		if m.Payload != nil {
@@ -154,12 +158,29 @@ func (d *asyncAPI) addEvents() {
 	d.Channels[channelEvents] = asyncChannel{
 		Address: &address, Description: "Events of all entities, on a JetStream stream; drop repeats by entity and seq",
 		Parameters: map[string]asyncParameter{
-			"kind": {"Kind of the entity, such as collection"}, "provider": {"Tenant"}, "entity": {"Id of the entity"}},
+			"kind": {"Kind of the entity, such as collection"}, "provider": {"Tenant"}, "entity": {"Id of the entity; of an authority, the id of its source"}},
 		Messages: d.messages(messageEvent),
 	}
 	d.Operations[channelEvents] = asyncOperation{
 		Action: "send", Summary: "Publish what has happened to an entity", Channel: asyncRef{"#/channels/" + channelEvents},
 		Messages: []asyncRef{{"#/channels/" + channelEvents + "/messages/" + messageEvent}},
+	}
+}
+
+// addLinks describes what the fan-out publishes of links that were brought up to date.
+func (d *asyncAPI) addLinks() {
+	d.Components.Messages[messageLinks] = asyncMessage{Title: "What became of links of documents to authorities, at most 100",
+		Payload: d.schemas.answer(collection.LinkUpdates{}), Headers: object(map[string]string{"Nats-Msg-Id": "id of the message"})}
+	address := d.prefix + ".links.{provider}.{source}"
+	d.Channels[channelLinks] = asyncChannel{
+		Address: &address, Description: "Link updates, on a JetStream stream; of a collection they come in order of version and part: drop what is not above the newest that was applied",
+		Parameters: map[string]asyncParameter{
+			"provider": {"Tenant"}, "source": {"Id of the source of the authorities; " + collection.NoSource + " without one"}},
+		Messages: d.messages(messageLinks),
+	}
+	d.Operations[channelLinks] = asyncOperation{
+		Action: "send", Summary: "Publish what became of links", Channel: asyncRef{"#/channels/" + channelLinks},
+		Messages: []asyncRef{{"#/channels/" + channelLinks + "/messages/" + messageLinks}},
 	}
 }
 

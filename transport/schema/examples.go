@@ -25,13 +25,26 @@ var examples = map[string]map[string]string{
 	"lock.deny":         {transport.MediaJSON: `{"reason": "ten more minutes, please"}`},
 	"lock.accept":       {transport.MediaJSON: `{}`},
 	"admin.backup":      {transport.MediaJSON: `{"name": "monday"}`},
+	"source.put": {transport.MediaJSON: `{"name": "Local names", "codes": ["loc"], "type": "Names", "baseUrl": "https://names.example.org:8443/auth?id=",` +
+		` "origin": "LOCAL", "sequence": {"start": 10}}`},
+	"source.patch": {transport.MediaJSON: `{"baseUrl": "https://names.example.org/auth", "reason": "the catalogue has moved"}`},
+	"authority.put": {transport.MediaJSON: `{"source": "letters", "naturalId": "loc10", "record": {"leader": "00000nz  a2200000n  4500",` +
+		` "fields": [{"001": "loc10"}, {"100": {"ind1": "1", "ind2": " ", "subfields": [{"a": "Parker, Charlie,"}, {"d": "1920-1955"}]}}]}}`},
+	"authority.import": {transport.MediaJSON: `{"source": "letters", "items": [{"naturalId": "loc11", "record": {"heading": "Bebop"}},` +
+		` {"id": "bird", "naturalId": "loc12", "record": {"heading": "Birdland"}}]}`},
+	"link.suggest": {transport.MediaJSON: `{"document": {"fields": [{"700": {"ind1": "1", "ind2": " ", "subfields": [{"a": "Davis, Miles,"}, {"d": "1926-1991"}]}}]},` +
+		` "by": "heading"}`},
+	"link.audit": {transport.MediaJSON: `{"source": "names", "reason": "after a restored backup"}`},
+	"link.auto":  {transport.MediaJSON: `{"collection": "letters", "reason": "first links"}`},
 	"type.try": {transport.MediaJSON: `{"base": {"documents": {"book": {"copies": 3}}}, "client": {"documents": {"book": {"copies": 4}}},` +
 		` "server": {"documents": {"book": {"copies": 5}}}, "type": {"conflict": {"rules": [{"path": "/documents/*/copies", "strategy": "counter"}]}}}`},
 	"type.put": {transport.MediaJSON: `{"lock": {"mode": "explicit", "ttl": 90.5, "contest": {"deadline": 30, "onTimeout": "release"},` +
 		` "lockedStatus": 423}, "requireVersion": true,` +
 		` "conflict": {"allowed": ["merge", "merged", "client"], "default": null,` +
 		` "rules": [{"path": "/documents/*/tags", "strategy": "set"}, {"path": "/metadata/people", "strategy": "keyed", "key": "id"}]},` +
-		` "schemas": {"documents": {"type": "object", "required": ["to"], "properties": {"to": {"type": "string"}}}, "warn": true}}`},
+		` "schemas": {"documents": {"type": "object", "required": ["to"], "properties": {"to": {"type": "string"}}}, "warn": true},` +
+		` "links": {"unknownAuthority": "accept", "rules": [{"bib": "700", "authority": "100", "subfields": "abcdq", "require": {"t": false}},` +
+		` {"bib": "240", "authority": "100", "subfields": "fklmnt", "require": {"t": true}, "move": {"t": "a"}, "auto": false}]}}`},
 }
 
 // Example is a request body of the operation in the media type; ok is false if there is none.

@@ -19,7 +19,7 @@ type scope struct {
 var (
 	everywhere  = scope{"all", func(*transport.Operation) bool { return true }}
 	writing     = scope{"writes", func(op *transport.Operation) bool { return op.Writes || op.Keyed }}
-	conditional = scope{"writes", func(op *transport.Operation) bool { return op.Writes && op.HasID }}
+	conditional = scope{"writes", func(op *transport.Operation) bool { return op.Writes && (op.HasID || op.Inner != "") }}
 	trying      = scope{"writes", dryRuns}
 	owning      = scope{"changes, locks", func(op *transport.Operation) bool { return changes(op) || noun(op) == "lock" }}
 	proving     = scope{"writes, locks", func(op *transport.Operation) bool { return op.Locks }}

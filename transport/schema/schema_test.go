@@ -186,7 +186,7 @@ func checkParameters(t *testing.T, op *transport.Operation, described map[string
 	for _, p := range op.Params {
 		want = append(want, "query "+p.Name)
 	}
-	if op.Writes && op.HasID {
+	if op.Writes && (op.HasID || op.Inner != "") {
 		want = append(want, "header If-Match", "header If-None-Match", "header Idempotency-Key", "header Concord-Session",
 			"header Concord-Dry-Run")
 	}
@@ -271,6 +271,9 @@ func TestAsyncAPIHasEveryOperation(t *testing.T) {
 	if d.at("/operations/events/action") != "send" || d.at("/channels/events/address") != "concord.v1.event.{kind}.{provider}.{entity}" {
 		t.Error("no event stream")
 	}
+	if d.at("/operations/links/action") != "send" || d.at("/channels/links/address") != "concord.v1.links.{provider}.{source}" {
+		t.Error("no stream of link updates")
+	}
 	for name := range object(t, d, "/components/messages") {
 		if d.at("/components/messages/"+name+"/payload") != nil {
 			compile(t, d, "/components/messages/"+name+"/payload")
@@ -287,7 +290,8 @@ func TestEndpointSchemasStandAlone(t *testing.T) {
 		"document.get":      `{"document":"a/b"}`,
 		"document.put":      `{"document":"a/b","value":1}`,
 		"type.put": `{"lock":{"ttl":7.5,"contest":{"cooldown":0},"lockedStatus":423},"conflict":{"allowed":["merged"],"default":null,` +
-			`"rules":[{"path":"/metadata/n","strategy":"counter"}],"script":{"source":"x"}},"schemas":{"metadata":true,"documents":{"a":[1]}}}`,
+			`"rules":[{"path":"/metadata/n","strategy":"counter"}],"script":{"source":"x"}},"schemas":{"metadata":true,"documents":{"a":[1]}},` +
+			`"links":{"enabled":false,"rules":[{"bib":"240","authority":"100","subfields":"t","require":{"t":true},"move":{"t":"a"}}]}}`,
 		"upload.close": `{}`,
 	}
 	refuses := map[string]string{

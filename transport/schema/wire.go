@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"concord/actors/collection"
 	"concord/actors/problem"
 	"concord/transport"
 )
@@ -163,6 +164,11 @@ func (p *page) events(prefix string) {
 	p.line("## Events\n\nWhat has happened to an entity leaves on `%s.event.{kind}.{provider}.{entity}` as an %s.",
 		prefix, typeName(p.schemas.answer(transport.Event{})))
 	p.line("Drop repeats by entity and seq.\n")
+	p.line("What became of links of documents to authorities leaves on `%s.links.{provider}.{source}` as %s, for who keeps a copy of the",
+		prefix, typeName(p.schemas.answer(collection.LinkUpdates{})))
+	p.line("documents: at most 100 links a message; the source is `%s` where there is none. The messages of a collection come in order of",
+		collection.NoSource)
+	p.line("version and part. Drop what is not above the newest of the collection that you have applied.\n")
 }
 
 // types are all types that were named above, and those that they are made of.

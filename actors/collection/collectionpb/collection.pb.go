@@ -9,6 +9,7 @@
 package collectionpb
 
 import (
+	linkspb "concord/actors/links/linkspb"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -179,6 +180,7 @@ type Saved struct {
 	Blame         []*Member              `protobuf:"bytes,2,rep,name=blame,proto3" json:"blame,omitempty"`                              // of the metadata, if the event wrote it
 	RevertedTo    uint64                 `protobuf:"varint,3,opt,name=reverted_to,json=revertedTo,proto3" json:"reverted_to,omitempty"` // version whose content it restored, 0 for any other write
 	Merge         *Merge                 `protobuf:"bytes,4,opt,name=merge,proto3" json:"merge,omitempty"`                              // how a stale write came out; none if it was not stale
+	Linked        *Linked                `protobuf:"bytes,5,opt,name=linked,proto3" json:"linked,omitempty"`                            // none if no document that it wrote has links, or had
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,6 +243,390 @@ func (x *Saved) GetMerge() *Merge {
 	return nil
 }
 
+func (x *Saved) GetLinked() *Linked {
+	if x != nil {
+		return x.Linked
+	}
+	return nil
+}
+
+// Linked is what an event says of the links of the documents that it wrote.
+type Linked struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Documents     []*LinkedDocument      `protobuf:"bytes,1,rep,name=documents,proto3" json:"documents,omitempty"`                          // in order of their ids: those that have links, or had
+	Job           string                 `protobuf:"bytes,2,opt,name=job,proto3" json:"job,omitempty"`                                      // propagation that it is part of; empty otherwise
+	Relink        bool                   `protobuf:"varint,3,opt,name=relink,proto3" json:"relink,omitempty"`                               // the service has brought links up to date, by a job or by itself
+	Source        *linkspb.Source        `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`                                // of a relink: what it brought
+	Authority     *linkspb.Authority     `protobuf:"bytes,5,opt,name=authority,proto3" json:"authority,omitempty"`                          // of a relink: what it brought, its heading left out
+	PinnedUntil   int64                  `protobuf:"fixed64,6,opt,name=pinned_until,json=pinnedUntil,proto3" json:"pinned_until,omitempty"` // microseconds: retention keeps the version before this one until then
+	Texts         []*FieldText           `protobuf:"bytes,7,rep,name=texts,proto3" json:"texts,omitempty"`                                  // of a relink that changed headings: what the fields say now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Linked) Reset() {
+	*x = Linked{}
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Linked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Linked) ProtoMessage() {}
+
+func (x *Linked) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Linked.ProtoReflect.Descriptor instead.
+func (*Linked) Descriptor() ([]byte, []int) {
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Linked) GetDocuments() []*LinkedDocument {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
+}
+
+func (x *Linked) GetJob() string {
+	if x != nil {
+		return x.Job
+	}
+	return ""
+}
+
+func (x *Linked) GetRelink() bool {
+	if x != nil {
+		return x.Relink
+	}
+	return false
+}
+
+func (x *Linked) GetSource() *linkspb.Source {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *Linked) GetAuthority() *linkspb.Authority {
+	if x != nil {
+		return x.Authority
+	}
+	return nil
+}
+
+func (x *Linked) GetPinnedUntil() int64 {
+	if x != nil {
+		return x.PinnedUntil
+	}
+	return 0
+}
+
+func (x *Linked) GetTexts() []*FieldText {
+	if x != nil {
+		return x.Texts
+	}
+	return nil
+}
+
+// LinkedDocument is a document that has links, or had.
+type LinkedDocument struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Table         *linkspb.Table         `protobuf:"bytes,2,opt,name=table,proto3" json:"table,omitempty"` // as it has them now; none if it has none any more
+	Index         []*IndexChange         `protobuf:"bytes,3,rep,name=index,proto3" json:"index,omitempty"`
+	Effects       []*LinkEffect          `protobuf:"bytes,4,rep,name=effects,proto3" json:"effects,omitempty"` // of a relink: the links that it changed, in their order in the document
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkedDocument) Reset() {
+	*x = LinkedDocument{}
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkedDocument) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkedDocument) ProtoMessage() {}
+
+func (x *LinkedDocument) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkedDocument.ProtoReflect.Descriptor instead.
+func (*LinkedDocument) Descriptor() ([]byte, []int) {
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *LinkedDocument) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *LinkedDocument) GetTable() *linkspb.Table {
+	if x != nil {
+		return x.Table
+	}
+	return nil
+}
+
+func (x *LinkedDocument) GetIndex() []*IndexChange {
+	if x != nil {
+		return x.Index
+	}
+	return nil
+}
+
+func (x *LinkedDocument) GetEffects() []*LinkEffect {
+	if x != nil {
+		return x.Effects
+	}
+	return nil
+}
+
+// IndexChange enters the document in an index of links, or takes it out.
+type IndexChange struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Index         uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // 1: by source, 2: by authority, 3: waiting
+	Term          string                 `protobuf:"bytes,2,opt,name=term,proto3" json:"term,omitempty"`
+	Links         uint64                 `protobuf:"varint,3,opt,name=links,proto3" json:"links,omitempty"` // 0: it is taken out
+	Revision      uint64                 `protobuf:"varint,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IndexChange) Reset() {
+	*x = IndexChange{}
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IndexChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IndexChange) ProtoMessage() {}
+
+func (x *IndexChange) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IndexChange.ProtoReflect.Descriptor instead.
+func (*IndexChange) Descriptor() ([]byte, []int) {
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *IndexChange) GetIndex() uint32 {
+	if x != nil {
+		return x.Index
+	}
+	return 0
+}
+
+func (x *IndexChange) GetTerm() string {
+	if x != nil {
+		return x.Term
+	}
+	return ""
+}
+
+func (x *IndexChange) GetLinks() uint64 {
+	if x != nil {
+		return x.Links
+	}
+	return 0
+}
+
+func (x *IndexChange) GetRevision() uint64 {
+	if x != nil {
+		return x.Revision
+	}
+	return 0
+}
+
+// LinkEffect is what a relink did to one link.
+type LinkEffect struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Authority     string                 `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	Field         string                 `protobuf:"bytes,2,opt,name=field,proto3" json:"field,omitempty"`    // tag; empty in JSON
+	Number        uint32                 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"` // of the link among those of the document before, from 0
+	Uri           bool                   `protobuf:"varint,4,opt,name=uri,proto3" json:"uri,omitempty"`       // its URI is another one
+	Text          bool                   `protobuf:"varint,5,opt,name=text,proto3" json:"text,omitempty"`     // its controlled subfields are others
+	Unlinked      bool                   `protobuf:"varint,6,opt,name=unlinked,proto3" json:"unlinked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkEffect) Reset() {
+	*x = LinkEffect{}
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkEffect) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkEffect) ProtoMessage() {}
+
+func (x *LinkEffect) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkEffect.ProtoReflect.Descriptor instead.
+func (*LinkEffect) Descriptor() ([]byte, []int) {
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *LinkEffect) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
+func (x *LinkEffect) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *LinkEffect) GetNumber() uint32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *LinkEffect) GetUri() bool {
+	if x != nil {
+		return x.Uri
+	}
+	return false
+}
+
+func (x *LinkEffect) GetText() bool {
+	if x != nil {
+		return x.Text
+	}
+	return false
+}
+
+func (x *LinkEffect) GetUnlinked() bool {
+	if x != nil {
+		return x.Unlinked
+	}
+	return false
+}
+
+// FieldText is what linked fields of a tag say since a heading has changed.
+type FieldText struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Field         string                 `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`         // tag; empty in JSON: the label
+	Subfields     []*linkspb.Subfield    `protobuf:"bytes,2,rep,name=subfields,proto3" json:"subfields,omitempty"` // controlled ones, in order; those that the heading lacks have no value
+	Authority     string                 `protobuf:"bytes,3,opt,name=authority,proto3" json:"authority,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FieldText) Reset() {
+	*x = FieldText{}
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FieldText) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FieldText) ProtoMessage() {}
+
+func (x *FieldText) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FieldText.ProtoReflect.Descriptor instead.
+func (*FieldText) Descriptor() ([]byte, []int) {
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *FieldText) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *FieldText) GetSubfields() []*linkspb.Subfield {
+	if x != nil {
+		return x.Subfields
+	}
+	return nil
+}
+
+func (x *FieldText) GetAuthority() string {
+	if x != nil {
+		return x.Authority
+	}
+	return ""
+}
+
 // Merge says how a write whose base was stale was brought together with what had changed since.
 type Merge struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -259,7 +645,7 @@ type Merge struct {
 
 func (x *Merge) Reset() {
 	*x = Merge{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[2]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -271,7 +657,7 @@ func (x *Merge) String() string {
 func (*Merge) ProtoMessage() {}
 
 func (x *Merge) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[2]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -284,7 +670,7 @@ func (x *Merge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Merge.ProtoReflect.Descriptor instead.
 func (*Merge) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{2}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Merge) GetPolicy() string {
@@ -363,7 +749,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[3]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -375,7 +761,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[3]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -388,7 +774,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{3}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Member) GetName() string {
@@ -427,13 +813,15 @@ type PartInfo struct {
 	Time          int64                  `protobuf:"fixed64,3,opt,name=time,proto3" json:"time,omitempty"`
 	Principal     string                 `protobuf:"bytes,4,opt,name=principal,proto3" json:"principal,omitempty"`
 	Blame         []*Member              `protobuf:"bytes,5,rep,name=blame,proto3" json:"blame,omitempty"`
+	Links         *linkspb.Table         `protobuf:"bytes,6,opt,name=links,proto3" json:"links,omitempty"` // none if it has none
+	Born          uint64                 `protobuf:"varint,7,opt,name=born,proto3" json:"born,omitempty"`  // of the collection then, if it has links: see State.born
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PartInfo) Reset() {
 	*x = PartInfo{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -445,7 +833,7 @@ func (x *PartInfo) String() string {
 func (*PartInfo) ProtoMessage() {}
 
 func (x *PartInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -458,7 +846,7 @@ func (x *PartInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartInfo.ProtoReflect.Descriptor instead.
 func (*PartInfo) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{4}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PartInfo) GetHash() uint64 {
@@ -496,6 +884,20 @@ func (x *PartInfo) GetBlame() []*Member {
 	return nil
 }
 
+func (x *PartInfo) GetLinks() *linkspb.Table {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+func (x *PartInfo) GetBorn() uint64 {
+	if x != nil {
+		return x.Born
+	}
+	return 0
+}
+
 // Happened is the payload of an event of the lock, of a contest, of the queue or of a parked update.
 type Happened struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -508,7 +910,7 @@ type Happened struct {
 
 func (x *Happened) Reset() {
 	*x = Happened{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -520,7 +922,7 @@ func (x *Happened) String() string {
 func (*Happened) ProtoMessage() {}
 
 func (x *Happened) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -533,7 +935,7 @@ func (x *Happened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Happened.ProtoReflect.Descriptor instead.
 func (*Happened) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{5}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Happened) GetEvent() []byte {
@@ -579,7 +981,7 @@ type Write struct {
 
 func (x *Write) Reset() {
 	*x = Write{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -591,7 +993,7 @@ func (x *Write) String() string {
 func (*Write) ProtoMessage() {}
 
 func (x *Write) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -604,7 +1006,7 @@ func (x *Write) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Write.ProtoReflect.Descriptor instead.
 func (*Write) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{6}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Write) GetRequestId() string {
@@ -711,7 +1113,7 @@ type Conditions struct {
 
 func (x *Conditions) Reset() {
 	*x = Conditions{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -723,7 +1125,7 @@ func (x *Conditions) String() string {
 func (*Conditions) ProtoMessage() {}
 
 func (x *Conditions) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -736,7 +1138,7 @@ func (x *Conditions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conditions.ProtoReflect.Descriptor instead.
 func (*Conditions) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{7}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Conditions) GetIfMatch() []uint64 {
@@ -782,7 +1184,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[8]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -794,7 +1196,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[8]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -807,7 +1209,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{8}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Change) GetOp() uint32 {
@@ -856,7 +1258,7 @@ var File_actors_collection_collectionpb_collection_proto protoreflect.FileDescri
 
 const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\n" +
-	"/actors/collection/collectionpb/collection.proto\x12\x15concord.collection.v1\"\x82\x03\n" +
+	"/actors/collection/collectionpb/collection.proto\x12\x15concord.collection.v1\x1a actors/links/linkspb/links.proto\"\x82\x03\n" +
 	"\x05State\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\tR\x06format\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
@@ -872,13 +1274,44 @@ const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\x04lock\x18\v \x01(\fR\x04lock\x12\x14\n" +
 	"\x05never\x18\f \x01(\bR\x05never\x12\x18\n" +
 	"\aupdated\x18\r \x01(\x10R\aupdated\x12\x1b\n" +
-	"\tsaved_seq\x18\x0e \x01(\x04R\bsavedSeq\"\xc5\x01\n" +
+	"\tsaved_seq\x18\x0e \x01(\x04R\bsavedSeq\"\xfc\x01\n" +
 	"\x05Saved\x122\n" +
 	"\x05state\x18\x01 \x01(\v2\x1c.concord.collection.v1.StateR\x05state\x123\n" +
 	"\x05blame\x18\x02 \x03(\v2\x1d.concord.collection.v1.MemberR\x05blame\x12\x1f\n" +
 	"\vreverted_to\x18\x03 \x01(\x04R\n" +
 	"revertedTo\x122\n" +
-	"\x05merge\x18\x04 \x01(\v2\x1c.concord.collection.v1.MergeR\x05merge\"\x89\x02\n" +
+	"\x05merge\x18\x04 \x01(\v2\x1c.concord.collection.v1.MergeR\x05merge\x125\n" +
+	"\x06linked\x18\x05 \x01(\v2\x1d.concord.collection.v1.LinkedR\x06linked\"\xbf\x02\n" +
+	"\x06Linked\x12C\n" +
+	"\tdocuments\x18\x01 \x03(\v2%.concord.collection.v1.LinkedDocumentR\tdocuments\x12\x10\n" +
+	"\x03job\x18\x02 \x01(\tR\x03job\x12\x16\n" +
+	"\x06relink\x18\x03 \x01(\bR\x06relink\x120\n" +
+	"\x06source\x18\x04 \x01(\v2\x18.concord.links.v1.SourceR\x06source\x129\n" +
+	"\tauthority\x18\x05 \x01(\v2\x1b.concord.links.v1.AuthorityR\tauthority\x12!\n" +
+	"\fpinned_until\x18\x06 \x01(\x10R\vpinnedUntil\x126\n" +
+	"\x05texts\x18\a \x03(\v2 .concord.collection.v1.FieldTextR\x05texts\"\xc6\x01\n" +
+	"\x0eLinkedDocument\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12-\n" +
+	"\x05table\x18\x02 \x01(\v2\x17.concord.links.v1.TableR\x05table\x128\n" +
+	"\x05index\x18\x03 \x03(\v2\".concord.collection.v1.IndexChangeR\x05index\x12;\n" +
+	"\aeffects\x18\x04 \x03(\v2!.concord.collection.v1.LinkEffectR\aeffects\"i\n" +
+	"\vIndexChange\x12\x14\n" +
+	"\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n" +
+	"\x04term\x18\x02 \x01(\tR\x04term\x12\x14\n" +
+	"\x05links\x18\x03 \x01(\x04R\x05links\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\x04R\brevision\"\x9a\x01\n" +
+	"\n" +
+	"LinkEffect\x12\x1c\n" +
+	"\tauthority\x18\x01 \x01(\tR\tauthority\x12\x14\n" +
+	"\x05field\x18\x02 \x01(\tR\x05field\x12\x16\n" +
+	"\x06number\x18\x03 \x01(\rR\x06number\x12\x10\n" +
+	"\x03uri\x18\x04 \x01(\bR\x03uri\x12\x12\n" +
+	"\x04text\x18\x05 \x01(\bR\x04text\x12\x1a\n" +
+	"\bunlinked\x18\x06 \x01(\bR\bunlinked\"y\n" +
+	"\tFieldText\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x128\n" +
+	"\tsubfields\x18\x02 \x03(\v2\x1a.concord.links.v1.SubfieldR\tsubfields\x12\x1c\n" +
+	"\tauthority\x18\x03 \x01(\tR\tauthority\"\x89\x02\n" +
 	"\x05Merge\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x1e\n" +
 	"\n" +
@@ -897,13 +1330,15 @@ const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x12\n" +
 	"\x04time\x18\x03 \x01(\x10R\x04time\x12\x1c\n" +
-	"\tprincipal\x18\x04 \x01(\tR\tprincipal\"\x99\x01\n" +
+	"\tprincipal\x18\x04 \x01(\tR\tprincipal\"\xdc\x01\n" +
 	"\bPartInfo\x12\x12\n" +
 	"\x04hash\x18\x01 \x01(\x06R\x04hash\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\rR\x04size\x12\x12\n" +
 	"\x04time\x18\x03 \x01(\x10R\x04time\x12\x1c\n" +
 	"\tprincipal\x18\x04 \x01(\tR\tprincipal\x123\n" +
-	"\x05blame\x18\x05 \x03(\v2\x1d.concord.collection.v1.MemberR\x05blame\"P\n" +
+	"\x05blame\x18\x05 \x03(\v2\x1d.concord.collection.v1.MemberR\x05blame\x12-\n" +
+	"\x05links\x18\x06 \x01(\v2\x17.concord.links.v1.TableR\x05links\x12\x12\n" +
+	"\x04born\x18\a \x01(\x04R\x04born\"P\n" +
 	"\bHappened\x12\x14\n" +
 	"\x05event\x18\x01 \x01(\fR\x05event\x12\x14\n" +
 	"\x05write\x18\x02 \x01(\fR\x05write\x12\x18\n" +
@@ -955,31 +1390,50 @@ func file_actors_collection_collectionpb_collection_proto_rawDescGZIP() []byte {
 	return file_actors_collection_collectionpb_collection_proto_rawDescData
 }
 
-var file_actors_collection_collectionpb_collection_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_actors_collection_collectionpb_collection_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_actors_collection_collectionpb_collection_proto_goTypes = []any{
-	(*State)(nil),      // 0: concord.collection.v1.State
-	(*Saved)(nil),      // 1: concord.collection.v1.Saved
-	(*Merge)(nil),      // 2: concord.collection.v1.Merge
-	(*Member)(nil),     // 3: concord.collection.v1.Member
-	(*PartInfo)(nil),   // 4: concord.collection.v1.PartInfo
-	(*Happened)(nil),   // 5: concord.collection.v1.Happened
-	(*Write)(nil),      // 6: concord.collection.v1.Write
-	(*Conditions)(nil), // 7: concord.collection.v1.Conditions
-	(*Change)(nil),     // 8: concord.collection.v1.Change
+	(*State)(nil),             // 0: concord.collection.v1.State
+	(*Saved)(nil),             // 1: concord.collection.v1.Saved
+	(*Linked)(nil),            // 2: concord.collection.v1.Linked
+	(*LinkedDocument)(nil),    // 3: concord.collection.v1.LinkedDocument
+	(*IndexChange)(nil),       // 4: concord.collection.v1.IndexChange
+	(*LinkEffect)(nil),        // 5: concord.collection.v1.LinkEffect
+	(*FieldText)(nil),         // 6: concord.collection.v1.FieldText
+	(*Merge)(nil),             // 7: concord.collection.v1.Merge
+	(*Member)(nil),            // 8: concord.collection.v1.Member
+	(*PartInfo)(nil),          // 9: concord.collection.v1.PartInfo
+	(*Happened)(nil),          // 10: concord.collection.v1.Happened
+	(*Write)(nil),             // 11: concord.collection.v1.Write
+	(*Conditions)(nil),        // 12: concord.collection.v1.Conditions
+	(*Change)(nil),            // 13: concord.collection.v1.Change
+	(*linkspb.Source)(nil),    // 14: concord.links.v1.Source
+	(*linkspb.Authority)(nil), // 15: concord.links.v1.Authority
+	(*linkspb.Table)(nil),     // 16: concord.links.v1.Table
+	(*linkspb.Subfield)(nil),  // 17: concord.links.v1.Subfield
 }
 var file_actors_collection_collectionpb_collection_proto_depIdxs = []int32{
-	0, // 0: concord.collection.v1.Saved.state:type_name -> concord.collection.v1.State
-	3, // 1: concord.collection.v1.Saved.blame:type_name -> concord.collection.v1.Member
-	2, // 2: concord.collection.v1.Saved.merge:type_name -> concord.collection.v1.Merge
-	3, // 3: concord.collection.v1.PartInfo.blame:type_name -> concord.collection.v1.Member
-	7, // 4: concord.collection.v1.Write.conditions:type_name -> concord.collection.v1.Conditions
-	8, // 5: concord.collection.v1.Write.changes:type_name -> concord.collection.v1.Change
-	7, // 6: concord.collection.v1.Change.conditions:type_name -> concord.collection.v1.Conditions
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	0,  // 0: concord.collection.v1.Saved.state:type_name -> concord.collection.v1.State
+	8,  // 1: concord.collection.v1.Saved.blame:type_name -> concord.collection.v1.Member
+	7,  // 2: concord.collection.v1.Saved.merge:type_name -> concord.collection.v1.Merge
+	2,  // 3: concord.collection.v1.Saved.linked:type_name -> concord.collection.v1.Linked
+	3,  // 4: concord.collection.v1.Linked.documents:type_name -> concord.collection.v1.LinkedDocument
+	14, // 5: concord.collection.v1.Linked.source:type_name -> concord.links.v1.Source
+	15, // 6: concord.collection.v1.Linked.authority:type_name -> concord.links.v1.Authority
+	6,  // 7: concord.collection.v1.Linked.texts:type_name -> concord.collection.v1.FieldText
+	16, // 8: concord.collection.v1.LinkedDocument.table:type_name -> concord.links.v1.Table
+	4,  // 9: concord.collection.v1.LinkedDocument.index:type_name -> concord.collection.v1.IndexChange
+	5,  // 10: concord.collection.v1.LinkedDocument.effects:type_name -> concord.collection.v1.LinkEffect
+	17, // 11: concord.collection.v1.FieldText.subfields:type_name -> concord.links.v1.Subfield
+	8,  // 12: concord.collection.v1.PartInfo.blame:type_name -> concord.collection.v1.Member
+	16, // 13: concord.collection.v1.PartInfo.links:type_name -> concord.links.v1.Table
+	12, // 14: concord.collection.v1.Write.conditions:type_name -> concord.collection.v1.Conditions
+	13, // 15: concord.collection.v1.Write.changes:type_name -> concord.collection.v1.Change
+	12, // 16: concord.collection.v1.Change.conditions:type_name -> concord.collection.v1.Conditions
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_actors_collection_collectionpb_collection_proto_init() }
@@ -987,14 +1441,14 @@ func file_actors_collection_collectionpb_collection_proto_init() {
 	if File_actors_collection_collectionpb_collection_proto != nil {
 		return
 	}
-	file_actors_collection_collectionpb_collection_proto_msgTypes[7].OneofWrappers = []any{}
+	file_actors_collection_collectionpb_collection_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_collection_collectionpb_collection_proto_rawDesc), len(file_actors_collection_collectionpb_collection_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

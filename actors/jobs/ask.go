@@ -1,0 +1,73 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"concord/actors/entity"
+	"concord/actors/problem"
+	"concord/actors/propagation"
+	"concord/persistence"
+)
+
+// service is who the driver is, where it acts for nobody.
+const service = "concord"
+
+// answer is what came of a command.
+type answer struct {
+	entity.Answer
+	err error
+}
+
+// ask delivers a command once, and waits for the answer.
+func ask(ctx context.Context, h Host, id persistence.EntityID, command any, m entity.Meta) (entity.Answer, error) {
+	answered := make(chan answer, 1)
+	h.Deliver(&entity.Envelope{Entity: id, Command: command, Meta: m,
+		Reply: func(a entity.Answer, err error) { answered <- answer{a, err} }})
+	select {
+	case a := <-answered:
+		return a.Answer, a.err
+	case <-ctx.Done():
+		return entity.Answer{}, errStopped
+	}
+}
+
+// passing says that a refusal is about the moment and not about the command.
+func passing(err error) bool {
+	p, ok := errors.AsType[*problem.Problem](err)
+	return ok && (p.Code == problem.Overloaded || p.Code == problem.Unavailable || p.Code == problem.Deadline)
+}
+
+// backOff is a wait that grows.
+type backOff struct{ last time.Duration }
+
+func (b *backOff) next(err error) time.Duration {
+	b.last = min(max(2*b.last, backOffMin), backOffMax)
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		return min(max(b.last, p.RetryAfter), backOffMax)
+	}
+	return b.last
+}
+
+// tell gives a job's entity a command, and returns where the job stands then. It does not give up while the node is only
+// busy.
+func (d *Driver) tell(ctx context.Context, id persistence.EntityID, c propagation.Command) (*propagation.State, error) {
+	var wait backOff
+	for {
+		_, err := ask(ctx, d.host, id, c, entity.Meta{Principal: service, Kind: "service", RequestID: requestID(id)})
+		switch {
+		case err == nil:
+			return d.state(id)
+		case !passing(err):
+			return nil, fmt.Errorf("tell %v (%T): %w", id, c, err)
+		}
+		if !pause(ctx, wait.next(err)) {
+			return nil, errStopped
+		}
+	}
+}
+
+// requestID is what the events of a job's work name as their request.
+func requestID(job persistence.EntityID) string { return job.ID }

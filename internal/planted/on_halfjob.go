@@ -1,0 +1,6 @@
+//go:build planted_halfjob
+
+package planted
+
+// HalfJob has a propagation count collections as done that were only asked.
+const HalfJob = true
