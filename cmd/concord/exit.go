@@ -49,6 +49,7 @@ func exitCode(err error) int {
 	process, ended := errors.AsType[endedError](err)
 	_, contested := errors.AsType[*client.ContestError](err)
 	_, unsettled := errors.AsType[*unsettledError](err)
+	stopped, jobStopped := errors.AsType[stoppedError](err)
 	switch {
 	case err == nil:
 		return exitOK
@@ -58,11 +59,15 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, errPartial):
 		return exitPartial
+	case errors.Is(err, errNoJob):
+		return exitNotFound
 	case contested, errors.Is(err, client.ErrReleased):
 		return exitLocked
 	case refused:
 		return codeOf(p)
-	case unsettled, errors.Is(err, errWouldRefuse), errors.Is(err, client.ErrCancelled), errors.Is(err, client.ErrExpired):
+	case jobStopped && stopped.state == client.JobFailed:
+		return exitError
+	case unsettled, jobStopped, errors.Is(err, errWouldRefuse), errors.Is(err, client.ErrCancelled), errors.Is(err, client.ErrExpired):
 		return exitConflict
 	case errors.Is(err, client.ErrUnavailable), errors.Is(err, context.DeadlineExceeded):
 		return exitUnavailable

@@ -41,6 +41,10 @@ func TestExitCodes(t *testing.T) {
 		"the update waited too long":    {fmt.Errorf("o1: %w", client.ErrExpired), 4},
 		"conflicts are left open":       {fmt.Errorf("put: %w", &unsettledError{settling: &settling{}}), 4},
 		"a trial that would be refused": {errWouldRefuse, 4},
+		"there is no job yet":           {fmt.Errorf("job: %w", errNoJob), 3},
+		"the job was superseded":        {stoppedError{client.JobSuperseded}, 4},
+		"the job was cancelled":         {stoppedError{client.JobCancelled}, 4},
+		"the job has failed":            {stoppedError{client.JobFailed}, 1},
 		"no contest":                    {refused("no-contest", 404), 3},
 	} {
 		if got := exitCode(row.err); got != row.want {

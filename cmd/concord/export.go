@@ -168,14 +168,16 @@ func (a *app) sample() *cobra.Command {
 	var format, to string
 	cmd := &cobra.Command{
 		Use:   "sample KIND",
-		Short: "Make up records for a demonstration: bibs, names, subjects or datasets",
+		Short: "Make up records for a demonstration: bibs, their authorities, or datasets",
 		Long: `Make up records for a demonstration. Nothing in them is real, but their shape is. The same seed gives the same bytes.
 
-  bibs      bibliographic records (MARC)     names     authority records of names (MARC)
-  datasets  descriptions of data sets        subjects  authority records of subjects (MARC)
+  bibs      bibliographic records (MARC)     names        authority records of names (MARC)
+  datasets  descriptions of data sets        subjects     authority records of subjects (MARC)
+                                             authorities  both, as many as so many bibs use
 
-Every heading of the bibs has its authority among the names and subjects of the same seed.`,
+Every heading of the bibs has its authority among the authorities of the same count and seed.`,
 		Example: `  concord sample bibs --count 1000 | concord import - --into catalogue
+  concord sample authorities --count 1000 | concord authority import -   # into the sources names and subjects
   concord sample names --count 500 --format iso2709 --to names.mrc`,
 		Args: arguments(cobra.ExactArgs(1)), ValidArgs: kindNames(),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -185,7 +187,7 @@ Every heading of the bibs has its authority among the names and subjects of the 
 			}
 			if format == "" {
 				format = string(records.MARCJSON)
-				if kind == sample.Datasets {
+				if kind == sample.Datasets || kind == sample.Authorities {
 					format = string(records.JSONL)
 				}
 			}
@@ -199,7 +201,7 @@ Every heading of the bibs has its authority among the names and subjects of the 
 	f := cmd.Flags()
 	f.IntVar(&count, "count", 100, "how many")
 	f.Uint64Var(&seed, "seed", 1, "where all of it comes from")
-	f.StringVar(&format, "format", "", "jsonl, marc-json or iso2709 (default marc-json, jsonl for datasets)")
+	f.StringVar(&format, "format", "", "jsonl, marc-json or iso2709 (default marc-json, jsonl for datasets and authorities)")
 	f.StringVar(&to, "to", "-", "file to write; - is standard output")
 	return cmd
 }

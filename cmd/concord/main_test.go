@@ -21,7 +21,7 @@ import (
 
 // The scripts run the program itself: this test binary, called by the name of a command.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"concord": main, "exits": exits})
+	testscript.Main(m, map[string]func(){"concord": main, "exits": exits, "fake": fake})
 }
 
 // exits runs the rest of its arguments and succeeds if that ends with the exit code it was given first.

@@ -88,6 +88,7 @@ func (a *app) groups() []commandGroup {
 		{"Collections and documents:", []*cobra.Command{a.put(), a.patch(), a.get(), a.remove(), a.list(), a.watch()}},
 		{"Locks:", []*cobra.Command{a.lock(), a.unlock(), a.locks(), a.contest(), a.prompts(), a.operations()}},
 		{"History:", []*cobra.Command{a.history(), a.diff(), a.blame(), a.revert()}},
+		{"Authorities and links:", []*cobra.Command{a.sources(), a.authorities(), a.linksCommand(), a.jobs()}},
 		{"Rules for collections:", []*cobra.Command{a.types()}},
 		{"Many records:", []*cobra.Command{a.importCommand(), a.export(), a.sample()}},
 		{"Operation:", []*cobra.Command{a.doctor(), a.config(), a.backup(), a.restore(), a.store(), a.bench()}},
@@ -124,7 +125,7 @@ One program is the server and everything that talks to it.`,
 			root.AddCommand(c)
 		}
 	}
-	root.AddCommand(a.benchEcho(), a.mergeWorker(), a.versionCommand(), exitCodesTopic(), environmentTopic(), conflictsTopic())
+	root.AddCommand(a.benchEcho(), a.mergeWorker(), a.versionCommand(), exitCodesTopic(), environmentTopic(), conflictsTopic(), linksTopic())
 	return root
 }
 

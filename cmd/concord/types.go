@@ -19,10 +19,12 @@ holds from the next write on. What a type leaves out, and a collection without a
             "contest": {"deadline": 60, "onTimeout": "keep", "cooldown": 30}, "lockedStatus": 409},
    "requireVersion": false,
    "conflict": {"allowed": [all policies], "default": null, "rules": [], "script": null},
-   "schemas": {"metadata": true, "documents": true, "warn": false}}
+   "schemas": {"metadata": true, "documents": true, "warn": false},
+   "links": {"enabled": true, "unknownAuthority": "refuse", "rules": [22 rules of MARC]}}
 
 Times are in seconds. A rule is {"path": "/documents/*/plays", "strategy": "counter"}: see concord help conflicts. Schemas are
-JSON Schema 2020-12; "concord type try" shows what rules make of three sides. To change or delete a type takes the right "admin" of the provider.`,
+JSON Schema 2020-12. A rule of links is {"bib": "240", "authority": "100", "subfields": "fklmnt", "require": {"t": true}, "move":
+{"t": "a"}, "auto": true}: a field 240 can name an authority whose heading is a 100 with $t, and these subfields follow. "concord type try" shows what rules make of three sides. To change or delete a type takes the right "admin" of the provider.`,
 		Args: group, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.typePut(), a.typeGet(), a.typeList(), a.typeDelete(), a.typeTry())

@@ -25,10 +25,12 @@ const (
 	Names    Kind = "names"    // authority records of names: [Catalogue.Name]
 	Subjects Kind = "subjects" // authority records of subjects: [Catalogue.Subject]
 	Datasets Kind = "datasets" // descriptions of data sets, in JSON: [Catalogue.Dataset]
+
+	Authorities Kind = "authorities" // all authorities of the first bibs: names, then subjects
 )
 
 // Kinds lists every Kind, for a usage text.
-func Kinds() []Kind { return []Kind{Bibs, Names, Subjects, Datasets} }
+func Kinds() []Kind { return []Kind{Bibs, Authorities, Names, Subjects, Datasets} }
 
 // ParseKind returns the Kind with that name.
 func ParseKind(name string) (Kind, error) {
@@ -45,14 +47,15 @@ func unknownKind(k Kind) error {
 }
 
 // Write writes the first n items of a kind to out, in memory that does not depend on n. The names of
-// the first n bibs are the first [NamesIn](n) names, their subjects the first [SubjectsIn](n) subjects.
+// the first n bibs are the first [NamesIn](n) names, their subjects the first [SubjectsIn](n) subjects;
+// of Authorities n counts the bibs, and these are what is written.
 //
 // MARC records can be written in every format. In JSONL a line is {"id", "record"} for bibs, and
 // {"id", "source", "naturalId", "heading", "tag", "record"} for authorities, whose id is their natural
 // id; for a data set, of which there is only JSONL, it is the description itself.
 func Write(out io.Writer, kind Kind, format records.Format, n int, seed uint64) error {
 	c := New(seed)
-	item, most, err := c.items(kind)
+	item, most, err := c.items(kind, n)
 	if err != nil {
 		return err
 	}
@@ -63,6 +66,9 @@ func Write(out io.Writer, kind Kind, format records.Format, n int, seed uint64) 
 	write, err := writeFunc(buf, kind, format)
 	if err != nil {
 		return err
+	}
+	if kind == Authorities {
+		n = NamesIn(n) + SubjectsIn(n)
 	}
 	for i := range n {
 		it, err := item(i)
@@ -87,11 +93,14 @@ type item struct {
 	text    []byte
 }
 
-// items returns the function that makes up the items of a kind, and how many there are.
-func (c Catalogue) items(kind Kind) (item func(int) (item, error), most int, err error) {
+// items returns the function that makes up the items of a kind, and how many may be asked for. bibs matters
+// to Authorities alone.
+func (c Catalogue) items(kind Kind, bibs int) (item func(int) (item, error), most int, err error) {
 	switch kind {
 	case Bibs:
 		return c.bibItem, BibsMax(), nil
+	case Authorities:
+		return c.authorityItems(bibs), BibsMax(), nil
 	case Names:
 		return authorityItem(c.Name), NamesMax(), nil
 	case Subjects:
@@ -114,6 +123,17 @@ func authorityItem(authority func(int) Authority) func(int) (item, error) {
 		return item{rec: a.Record, members: [][2]string{
 			{"id", a.NaturalID}, {"source", a.Source}, {"naturalId", a.NaturalID}, {"heading", a.Heading}, {"tag", a.Tag},
 		}}, nil
+	}
+}
+
+// authorityItems are the names of the first bibs, and then their subjects.
+func (c Catalogue) authorityItems(bibs int) func(int) (item, error) {
+	name, subject := authorityItem(c.Name), authorityItem(c.Subject)
+	return func(n int) (item, error) {
+		if names := NamesIn(bibs); n >= names {
+			return subject(n - names)
+		}
+		return name(n)
 	}
 }
 

@@ -27,6 +27,7 @@ type call struct {
 	header   nats.Header
 	members  []member
 	unmerged bool // of Update: see WithoutMerge
+	long     bool // an attempt may take all of the call's time
 }
 
 // member is a member of the request: a parameter, or a part of its body.
@@ -120,6 +121,9 @@ func WithoutDocuments() CallOption { return Set("documents", "none") }
 
 // inner names the document, ticket or parked update that the operation is on.
 func inner(id string) CallOption { return func(c *call) { c.inner = id } }
+
+// oneLongAttempt is for what takes long and would only begin again: an attempt is not given up before the call is.
+func oneLongAttempt() CallOption { return func(c *call) { c.long = true } }
 
 // contentType says what the body is, if it is not our own JSON.
 func contentType(name string) CallOption { return Header(transport.HeaderContentType, name) }

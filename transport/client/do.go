@@ -67,7 +67,7 @@ func (k *call) repeatable() bool {
 // waits for any more.
 func (c *Client) attempt(ctx context.Context, k *call, msg *nats.Msg) ([]byte, error) {
 	var cancel context.CancelFunc
-	if k.repeatable() {
+	if k.repeatable() && !k.long {
 		ctx, cancel = context.WithTimeout(ctx, c.options.Attempt)
 	} else {
 		ctx, cancel = context.WithCancel(ctx)

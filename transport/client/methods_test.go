@@ -21,6 +21,9 @@ import (
 func methodOf(operation string) string {
 	var name strings.Builder
 	for word := range strings.FieldsFuncSeq(operation, func(r rune) bool { return r == '.' || r == '-' }) {
+		if word == "id" {
+			word = "ID"
+		}
 		name.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
 	return name.String()

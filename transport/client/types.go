@@ -50,6 +50,40 @@ type (
 	Prompt         = api.Prompt
 	PromptList     = api.PromptList
 	Operation      = api.Operation
+
+	Source              = api.Source
+	SourceRequest       = api.SourceRequest
+	SourcePatch         = api.SourcePatch
+	SourcePage          = api.SourcePage
+	Sequence            = api.Sequence
+	NextID              = api.NextID
+	Authority           = api.Authority
+	AuthorityRequest    = api.AuthorityRequest
+	AuthorityPage       = api.AuthorityPage
+	AuthorityItem       = api.AuthorityItem
+	ImportRequest       = api.ImportRequest
+	ImportError         = api.ImportError
+	Imported            = api.Imported
+	LinkChanged         = api.LinkChanged
+	Impact              = api.Impact
+	Link                = api.Link
+	LinkPage            = api.LinkPage
+	LinkCount           = api.LinkCount
+	SuggestRequest      = api.SuggestRequest
+	Suggestion          = api.Suggestion
+	Suggestions         = api.Suggestions
+	AutoRequest         = api.AutoRequest
+	AutoLinked          = api.AutoLinked
+	AuditRequest        = api.AuditRequest
+	Started             = api.Started
+	Propagation         = api.Propagation
+	PropagationCause    = api.PropagationCause
+	PropagationCounts   = api.PropagationCounts
+	PropagationPage     = api.PropagationPage
+	PropagationItem     = api.PropagationItem
+	PropagationItemPage = api.PropagationItemPage
+	Report              = api.Report
+	ReportPage          = api.ReportPage
 )
 
 // Result is the answer to a write. A write that was parked, because it was sent with QueueIfLocked and the collection was

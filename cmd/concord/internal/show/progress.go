@@ -26,6 +26,7 @@ type Progress struct {
 	bytes  int64
 	items  int64
 	failed int64
+	note   string // instead of what is known
 
 	stop chan struct{}
 	done chan struct{}
@@ -68,6 +69,13 @@ func (p *Progress) Done(items, failed int) {
 	p.mu.Unlock()
 }
 
+// Note has a text shown from now on, while nothing can be counted.
+func (p *Progress) Note(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.note = text
+}
+
 // End waits until nothing is written any more.
 func (p *Progress) End() {
 	close(p.stop)
@@ -99,6 +107,9 @@ func (p *Progress) run(itemName string) {
 func (p *Progress) text(now time.Time, itemName string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.note != "" {
+		return p.what + ": " + p.note
+	}
 	took := now.Sub(p.begin)
 	text := fmt.Sprintf("%s: %s, %s/s", p.what, Count(p.items, itemName), Thousands(int64(float64(p.items)/took.Seconds())))
 	if p.failed > 0 {

@@ -95,8 +95,36 @@ func TestProgressTellsWhatIsLeft(t *testing.T) {
 	p.Read(250)
 	p.Done(500, 2)
 	got := p.text(p.begin.Add(10*time.Second), "record")
+	p.Note("the service works")
+	if noted := p.text(p.begin.Add(time.Second), "record"); noted != "import: the service works" {
+		t.Errorf("%q", noted)
+	}
 	p.End()
 	if want := "import: 500 records, 50/s, 2 failed, 25 %, 30s left"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestGaugeTellsHowFarAJobIs(t *testing.T) {
+	for want, r := range map[string][2]Reading{
+		"job: REQUESTED": {{State: "REQUESTED"}, {State: "REQUESTED"}},
+		"job: RUNNING, 250 of 1,000 links, 25 %, 20/s, 38s left": {
+			{State: "PLANNED", Total: 1000, Done: 50}, {State: "RUNNING", Total: 1000, Done: 250}},
+		"job: RUNNING, 1 of 1 link, 100 %, 1 failed, waits": {
+			{State: "RUNNING", Total: 1, Done: 1}, {State: "RUNNING", Total: 1, Done: 1, Failed: 1, Waiting: "waits"}},
+	} {
+		var b bytes.Buffer
+		g := NewGauge(&b, "job", "link")
+		g.Set(r[0])
+		g.Set(r[1])
+		if got := g.text(g.begin.Add(10 * time.Second)); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		g.End()
+	}
+	g := NewGauge(&bytes.Buffer{}, "job", "link")
+	defer g.End()
+	if got := g.text(time.Now()); got != "job: waiting for the service" {
+		t.Errorf("%q", got)
 	}
 }

@@ -22,9 +22,9 @@ const (
 	batchMaxBytes       = 768 << 10 // contents of one request: the service's own bound of a page
 	changeOverheadBytes = 64        // what stands around a document in a request, at most
 	versionMaxRows      = 10_000    // what one version may change
-	clientsMax          = 256
-	collectionsMax      = 999_999 // of one file: their numbers have six digits
-	laneMaxBatches      = 1       // that wait for one client
+	ClientsMax          = 256       // requests that a transfer has under way at once
+	collectionsMax      = 999_999   // of one file: their numbers have six digits
+	laneMaxBatches      = 1         // that wait for one client
 )
 
 // numberPlaceholder stands for the number of the collection in a pattern of ids.
@@ -58,7 +58,8 @@ type Failure struct {
 	Offset     int64  `json:"offset,omitempty"` // byte of the file where it begins
 	ID         string `json:"id,omitempty"`
 	Collection string `json:"collection,omitempty"`
-	Code       string `json:"code"` // of the service's refusal, or "duplicate" or "unreadable"
+	Code       string `json:"code"`           // of the service's refusal, or "duplicate" or "unreadable"
+	Path       string `json:"path,omitempty"` // JSON Pointer to what is wrong, if the service names it
 	Message    string `json:"message"`
 }
 
@@ -115,8 +116,8 @@ func (im *Import) Check() error {
 	switch {
 	case im.PerCollection < 0 || im.PerCollection > versionMaxRows:
 		return fmt.Errorf("a collection takes 1 to %d records, or 0 for all in one", versionMaxRows)
-	case im.Clients < 0 || im.Clients > clientsMax:
-		return fmt.Errorf("1 to %d clients", clientsMax)
+	case im.Clients < 0 || im.Clients > ClientsMax:
+		return fmt.Errorf("1 to %d clients", ClientsMax)
 	case !transport.ValidID(im.collection(1)):
 		return fmt.Errorf("%q makes no collection id: letters, digits, \"_\" and \"-\", the first a letter or digit", im.Into)
 	}
