@@ -76,7 +76,7 @@ postgres means both of its kinds.`,
 		all = append(all, w.name)
 	}
 	cmd.AddCommand(a.benchOf("all", "All of these, and locks", all, &in),
-		a.benchLocks(), a.benchMerge(), a.benchGrowth(), a.benchMemory(), a.benchActivation(), a.benchStart())
+		a.benchLocks(), a.benchMerge(), a.benchLinks(), a.benchGrowth(), a.benchMemory(), a.benchActivation(), a.benchStart())
 	return cmd
 }
 
@@ -262,6 +262,35 @@ func (a *app) benchMerge() *cobra.Command {
 	f.IntVar(&m.Rounds, "rounds", benchRounds, "turns")
 	f.IntVar(&m.Passes, "passes", benchLarge, "merges of large documents")
 	f.StringSliceVar(&m.Parts, "parts", suite.MergeParts, "what to measure, with commas between")
+	return cmd
+}
+
+// Sizes of the bench of links: small enough for a look. docs/BENCHMARKS.md has those of the targets.
+const (
+	benchAuthorities = 50_000
+	benchNamed       = 10_000
+	benchLinksFew    = 10_000
+	benchLinksMany   = 100_000
+)
+
+func (a *app) benchLinks() *cobra.Command {
+	var l suite.Links
+	cmd := a.suiteOf("links", "How fast do authorities come in, and linked fields follow a change; and does that slow others down?",
+		"  concord bench links --parts change --links 10000,100000,1000000",
+		func(ctx context.Context, dir string, progress func(string)) (suite.Report, error) {
+			l.Dir, l.Progress = dir, progress
+			return l.Run(ctx)
+		})
+	f := cmd.Flags()
+	f.IntVar(&l.Authorities, "authorities", benchAuthorities, "authorities that are imported into one source")
+	f.IntVar(&l.Named, "named", benchNamed, "links to one authority, which is renamed")
+	f.IntSliceVar(&l.Sizes, "links", []int{benchLinksFew, benchLinksMany}, "links that follow a base URL, the fewest first, with commas between")
+	f.IntVar(&l.Origin, "origin", benchLinksFew, "links that follow a base URL by either algorithm")
+	f.IntVar(&l.Clients, "clients", benchClients, "connections that update other collections meanwhile")
+	f.IntVar(&l.Collections, "collections", benchCollections, "collections that they update")
+	f.DurationVar(&l.Duration, "duration", benchDuration, "of one turn of theirs")
+	f.IntVar(&l.Rounds, "rounds", benchRounds, "turns")
+	f.StringSliceVar(&l.Parts, "parts", suite.LinkParts, "what to measure, with commas between")
 	return cmd
 }
 

@@ -30,6 +30,7 @@ type call struct {
 	query    map[string]string // members of the body over NATS
 	body     map[string]any
 	text     string // in place of body: not JSON, and over HTTP alone
+	raw      []byte // in place of body: JSON as it stands, over HTTP alone
 	provider string // "": provider
 }
 
@@ -69,17 +70,31 @@ var places = map[string]string{
 	"lock.deny": "POST " + lockPath + "/contest/deny", "lock.accept": "POST " + lockPath + "/contest/accept",
 	"lock.claim": "POST " + ticketPath, "lock.keepalive": "PUT " + ticketPath, "lock.leave": "DELETE " + ticketPath,
 	"lock.queue": "GET " + ticketPath + "/events", "prompt.list": "GET /api/v1/prompts", "admin.status": "GET /api/v1/admin/status",
-	"admin.verify": "POST /api/v1/admin/verify", "beacon": "POST /api-noauth/v1/locks/collection:{provider}:{id}/release",
+	"source.put": "PUT " + sourcePath, "source.patch": "PATCH " + sourcePath, "source.get": "GET " + sourcePath, "source.impact": "GET " + sourcePath + "/impact",
+	"authority.put": "PUT " + authorityPath, "authority.get": "GET " + authorityPath, "authority.delete": "DELETE " + authorityPath,
+	"authority.impact": "GET " + authorityPath + "/impact", "authority.import": "POST " + providerPath + "/authorities",
+	"link.list": "GET " + providerPath + "/links", "link.count": "GET " + providerPath + "/links/count",
+	"link.auto": "POST " + providerPath + "/links/auto", "link.audit": "POST " + providerPath + "/links/audit",
+	"propagation.get": "GET " + propagationPath, "propagation.items": "GET " + propagationPath + "/items",
+	"propagation.list": "GET " + providerPath + "/propagations", "propagation.pause": "POST " + propagationPath + "/pause",
+	"propagation.resume": "POST " + propagationPath + "/resume", "propagation.cancel": "POST " + propagationPath + "/cancel",
+	"propagation.retry": "POST " + propagationPath + "/retry", "report.list": "GET " + providerPath + "/link-reports",
+	"collection.list": "GET " + providerPath + "/collections",
+	"admin.verify":    "POST /api/v1/admin/verify", "beacon": "POST /api-noauth/v1/locks/collection:{provider}:{id}/release",
 }
 
 const (
-	collectionPath = "/api/v1/providers/{provider}/collections/{id}"
-	lockPath       = "/api/v1/locks/collection:{provider}:{id}"
-	ticketPath     = lockPath + "/queue/{inner}"
+	providerPath    = "/api/v1/providers/{provider}"
+	collectionPath  = providerPath + "/collections/{id}"
+	sourcePath      = providerPath + "/authority-sources/{id}"
+	authorityPath   = providerPath + "/authorities/{inner}"
+	propagationPath = providerPath + "/propagations/{id}"
+	lockPath        = "/api/v1/locks/collection:{provider}:{id}"
+	ticketPath      = lockPath + "/queue/{inner}"
 )
 
 // inners are the names of the ids below an entity, as members of a body over NATS.
-var inners = map[string]string{"document": "document", "operation": "operation", "lock": "ticket"}
+var inners = map[string]string{"document": "document", "operation": "operation", "lock": "ticket", "authority": "authority"}
 
 // headers are all headers of a call.
 func (c call) headers() map[string]string {
@@ -130,6 +145,8 @@ func (d *httpDoor) do(c call) (reply, error) {
 	switch {
 	case c.text != "":
 		body, contentType = strings.NewReader(c.text), "text/plain"
+	case c.raw != nil:
+		body, contentType = bytes.NewReader(c.raw), "application/json"
 	case c.body != nil:
 		body, contentType = bytes.NewReader(mustMarshal(c.body)), "application/json"
 	}
