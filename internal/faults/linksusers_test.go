@@ -335,7 +335,8 @@ func (s *storm) change(n int) {
 		url := fmt.Sprintf("http://storm.example.org/%d/", n)
 		c.model.sources["names"] = url
 		s.jobs = append(s.jobs, c.setURL("names", url))
-		if n%4 == 0 { // and another one, before anything could come of it
+		if n%4 == 0 { // and another one, before much could come of it
+			s.remember()
 			c.model.sources["names"] = url + "more/"
 			s.jobs = append(s.jobs, c.setURL("names", url+"more/"))
 		}
