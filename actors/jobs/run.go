@@ -355,7 +355,7 @@ func (r *run) dispatch(ctx context.Context, workers *sync.WaitGroup) error {
 func (r *run) wait(ctx context.Context) bool {
 	until := waitingRetryEvery
 	now := time.Now()
-	if len(r.reopened) > 0 || len(r.done) > 0 {
+	if r.recordable() {
 		until = min(until, r.flush.Sub(now))
 	}
 	if r.flying == 0 && r.hasNext() { // the rest may have ended since it was looked at
