@@ -175,7 +175,7 @@ func TestWhatTheCheckerCannotHoldIsReadFromTheLog(t *testing.T) {
 		for i := range checkMaxItems + 10 {
 			w.write("c", fmt.Sprintf("d%06d", i), uint64(1+min(i%1000, 1)))
 		}
-		w.slow = nil
+		w.locked(func() { w.slow = nil })
 		sleep(time.Minute)
 		w.settle()
 		for i := 0; i < checkMaxItems+10; i += 1000 {

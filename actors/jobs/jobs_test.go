@@ -126,7 +126,7 @@ func TestAJobThatOnlyWaitsCostsNothing(t *testing.T) {
 		if s := w.job(id); s.Waiting != 1 || s.Done != 2 {
 			t.Errorf("after b is free: %d wait, %d done", s.Waiting, s.Done)
 		}
-		w.collections["c"].locked = "" // and nobody says so
+		w.locked(func() { w.collections["c"].locked = "" }) // and nobody says so
 		sleep(2 * waitingRetryEvery)
 		w.settle()
 		w.want(w.job(id), propagation.Completed, propagation.Counts{Updated: 6})

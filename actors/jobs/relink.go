@@ -102,7 +102,7 @@ func (r *run) documents(name, after string) (ids []string, err error) {
 	if err != nil || !alive {
 		return nil, err
 	}
-	key := scope(r.id.Provider, &r.state.Cause)
+	key := scope(r.id.Provider, &r.errand.cause)
 	part := persistence.PartitionOf(id, r.store.Partitions())
 	for e, err := range view.Index(part, key, persistence.IndexEntry{Entity: name, Part: after}) {
 		if err != nil {
@@ -129,10 +129,11 @@ var errHalted = errors.New("halted")
 // takes note before it asks again, so that its end is not missed.
 func (r *run) ask(ctx context.Context, name string, documents []string, key string) (*collection.Relinked, error) {
 	id := collectionID(r.id.Provider, name)
-	c := &r.state.Cause
+	e := &r.errand
+	c := &e.cause
 	command := &collection.Relink{Job: r.id.ID, Documents: documents, Source: &c.Source, Authority: c.Authority,
-		Verify: c.Action == links.ActionAudit, PinnedUntil: r.state.Requested.Add(pinFor)}
-	m := entity.Meta{Principal: r.state.Principal, Kind: "service", RequestID: requestID(r.id), Reason: r.state.Reason, Key: key}
+		Verify: c.Action == links.ActionAudit, PinnedUntil: e.requested.Add(pinFor)}
+	m := entity.Meta{Principal: e.principal, Kind: "service", RequestID: requestID(r.id), Reason: e.reason, Key: key}
 	var wait backOff
 	noted, failures := false, 0
 	for {
@@ -237,7 +238,7 @@ func (r *run) retry(ctx context.Context, name string, again *propagation.OpenOut
 		return err
 	}
 	// Of another turn the failures are others: an answer that was given to the same first document is not about them.
-	mark := "retry-" + strconv.FormatUint(uint64(r.state.Round), 10) + "-" + strconv.FormatUint(uint64(again.Turn), 10) + "/" + name
+	mark := "retry-" + strconv.FormatUint(uint64(r.errand.round), 10) + "-" + strconv.FormatUint(uint64(again.Turn), 10) + "/" + name
 	for at := 0; at < len(failed); {
 		some := failed[at:min(at+documentsMaxAtOnce, len(failed))]
 		answer, err := r.ask(ctx, name, some, r.key(mark, some[0]))

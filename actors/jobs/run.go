@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"concord/actors/links"
 	"concord/actors/propagation"
 	"concord/internal/planted"
 	"concord/persistence"
@@ -30,6 +31,7 @@ type run struct {
 	job    *job
 	id     persistence.EntityID
 	state  *propagation.State
+	errand errand // what the workers know of it
 	result result
 	err    error
 
@@ -68,6 +70,14 @@ type outcome struct {
 // abandoned says that nothing is known of the collection, and that it is asked again by another run.
 func (o *outcome) abandoned() bool {
 	return o.again == nil && o.End == abandoned || o.again != nil && o.again.End == abandoned
+}
+
+// errand is what stays the same of a job while it runs: what workers go by. The state is not theirs to read.
+type errand struct {
+	cause             links.Change
+	requested         time.Time
+	principal, reason string
+	round             uint32
 }
 
 func newRun(d *Driver, j *job) *run {
@@ -211,7 +221,9 @@ func (r *run) relink(ctx context.Context) (waits bool, err error) {
 	if err := r.recall(); err != nil {
 		return false, err
 	}
-	r.next = r.state.Cursor.Row
+	s := r.state
+	r.errand = errand{cause: s.Cause, requested: s.Requested, principal: s.Principal, reason: s.Reason, round: s.Round}
+	r.next = s.Cursor.Row
 	for {
 		if err := r.dispatch(ctx, &workers); err != nil {
 			return false, err

@@ -313,6 +313,13 @@ func (w *world) unlock(name string) {
 	w.committed(&persistence.Entry{Entity: collectionID("p", name), Records: []persistence.Stored{{Record: &recordpb.Record{Type: "lock.released"}}}})
 }
 
+// locked changes the world while others look at it.
+func (w *world) locked(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
 func (w *world) job(id persistence.EntityID) propagation.State {
 	w.mu.Lock()
 	defer w.mu.Unlock()
