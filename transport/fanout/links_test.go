@@ -387,8 +387,9 @@ func TestLinksOfOneEventInSeveralBatches(t *testing.T) {
 	w.commit("huge", "3")
 	w.complete()
 	w.exact("LINKS", 2503)
-	if n := w.repeated.Load(); n != batchMaxMessages {
-		t.Errorf("%d found to be there, want the first batch", n)
+	// A publication whose word was late may have been doubted, too, and found.
+	if n := w.repeated.Load(); n < batchMaxMessages {
+		t.Errorf("%d found to be there, want the first batch at least", n)
 	}
 }
 
