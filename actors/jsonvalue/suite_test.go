@@ -1,33 +1,14 @@
 package jsonvalue
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
-)
 
-// sharedData is where the official suites are, seen from this folder; the environment variable
-// names another place.
-const (
-	sharedData         = "../../../shared/data"
-	sharedDataVariable = "CONCORD_SHARED_DATA"
+	"concord/internal/realdata"
 )
 
 func readSuites(t *testing.T) *Value {
 	t.Helper()
-	dir := os.Getenv(sharedDataVariable)
-	if dir == "" {
-		dir = sharedData
-	}
-	text, err := os.ReadFile(filepath.Join(dir, "json-patch-tests.json"))
-	if err != nil {
-		t.Skipf(`
-
-*** NOT TESTED: the official suites of RFC 6902 (json-patch-tests) and RFC 7396, Appendix A ***
-*** %v ***
-*** set %s to the folder that holds json-patch-tests.json ***`, err, sharedDataVariable)
-	}
-	return mustParse(t, string(text))
+	return mustParse(t, string(realdata.Read(t, "json-patch-tests.json")))
 }
 
 // TestPatchSuite runs every active record of the official suite of JSON Patch.

@@ -1,35 +1,11 @@
 package links
 
 import (
-	"bufio"
 	"encoding/json"
-	"os"
 	"testing"
+
+	"concord/internal/realdata"
 )
-
-const sharedData = "/work/shared/data/"
-
-// readLines reads a file of JSON lines of the shared test data, or skips the test.
-func readLines[T any](t testing.TB, name string) (list []T) {
-	file, err := os.Open(sharedData + name)
-	if err != nil {
-		t.Skipf("SKIPPED, real records are not looked at: %v", err)
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var one T
-		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, one)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return list
-}
 
 type jazzRecord struct {
 	ID     string          `json:"id"`
@@ -51,7 +27,7 @@ func TestJazzIsLinkedByExactHeading(t *testing.T) {
 	type heading struct{ tag, key string }
 	ids := map[heading]string{}
 	uses := map[string]int{}
-	for _, a := range readLines[jazzAuthority](t, "jazz-authorities.jsonl") {
+	for _, a := range realdata.Decode[jazzAuthority](t, "jazz-authorities.jsonl") {
 		h, p := HeadingOf(a.Record, "")
 		if p != nil || h.Tag != a.Tag || h.Key() != KeyOf(a.Heading) {
 			t.Fatalf("%s: %+v, %v", a.NaturalID, h, p)
@@ -64,7 +40,7 @@ func TestJazzIsLinkedByExactHeading(t *testing.T) {
 	}
 	linkable := map[string]bool{"100": true, "110": true, "600": true, "650": true, "651": true, "700": true, "710": true}
 	sum := 0
-	for _, r := range readLines[jazzRecord](t, "jazz-bibs.jsonl") {
+	for _, r := range realdata.Decode[jazzRecord](t, "jazz-bibs.jsonl") {
 		candidates, p := Candidates(r.Record, MARC, DefaultRules)
 		if p != nil {
 			t.Fatalf("%s: %v", r.ID, p)

@@ -1,52 +1,26 @@
 package faults
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
+
+	"concord/internal/realdata"
 )
 
 const (
-	jazzNames         = "http://id.example.org/authorities/names/"
-	jazzSubjects      = "http://id.example.org/authorities/subjects/"
-	jazzEach          = 50   // records of one of the several collections
-	jazzOccurrences   = 4318 // of all headings, as the data says
-	importMaxItems    = 2000
-	importMaxBytes    = 900 << 10
-	lineMaxBytes      = 1 << 20
-	jazzUses          = 216 // of the heading "Jazz"
-	sharedDataDefault = "../../../shared/data"
+	jazzNames       = "http://id.example.org/authorities/names/"
+	jazzSubjects    = "http://id.example.org/authorities/subjects/"
+	jazzEach        = 50   // records of one of the several collections
+	jazzOccurrences = 4318 // of all headings, as the data says
+	importMaxItems  = 2000
+	importMaxBytes  = 900 << 10
+	lineMaxBytes    = 1 << 20
+	jazzUses        = 216 // of the heading "Jazz"
 )
-
-// sharedLines are the lines of a file of real data; the test is left out, loudly, where it is not.
-func sharedLines(t *testing.T, name string) [][]byte {
-	t.Helper()
-	dir := os.Getenv("CONCORD_SHARED_DATA")
-	if dir == "" {
-		dir = sharedDataDefault
-	}
-	file, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		t.Skipf("LEFT OUT: the real records are not here (%v)", err)
-	}
-	defer file.Close()
-	var all [][]byte
-	scanner := bufio.NewScanner(file)
-	scanner.Buffer(nil, lineMaxBytes)
-	for scanner.Scan() {
-		all = append(all, bytes.Clone(scanner.Bytes()))
-	}
-	if scanner.Err() != nil {
-		t.Fatal(scanner.Err())
-	}
-	return all
-}
 
 // importAuthorities sends lines as they are, and has the model know them.
 func (c *catalogue) importAuthorities(lines [][]byte) {
@@ -198,7 +172,7 @@ func joined(d *dumbMARC) []byte {
 // realLinks is a catalogue of the real records, in one collection and in several, linked by exact headings.
 func realLinks(t *testing.T, p *process) *catalogue {
 	t.Helper()
-	bibs, authorities := sharedLines(t, "jazz-bibs.jsonl"), sharedLines(t, "jazz-authorities.jsonl")
+	bibs, authorities := realdata.Lines(t, "jazz-bibs.jsonl"), realdata.Lines(t, "jazz-authorities.jsonl")
 	c := newCatalogue(t, p)
 	for id, source := range map[string][2]string{"names": {"n", jazzNames}, "subjects": {"sh", jazzSubjects},
 		"local": {"loc", "https://local.example.org:8443/find?id="}} {

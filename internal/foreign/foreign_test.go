@@ -15,24 +15,11 @@ import (
 	"concord/actors/host"
 	"concord/actors/jsonvalue"
 	"concord/internal/node"
+	"concord/internal/realdata"
 	"concord/transport"
 	"concord/transport/fanout"
 	"concord/transport/operations"
 )
-
-// records is where the real records are; the test is left out, loudly, where they are not.
-func records(t *testing.T) string {
-	t.Helper()
-	dir := os.Getenv("CONCORD_SHARED_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	file := filepath.Join(dir, "jazz-bibs.jsonl")
-	if _, err := os.Stat(file); err != nil {
-		t.Skipf("LEFT OUT: the real records are not here (%v)", err)
-	}
-	return file
-}
 
 func startNode(t *testing.T) *node.Node {
 	t.Helper()
@@ -79,7 +66,7 @@ func run(t *testing.T, dir, name string, args ...string) string {
 // TestRealRecords imports 999 real records with the command line, and exports and compares them; then a JavaScript
 // client does the same over plain NATS, and reads what the command line has imported.
 func TestRealRecords(t *testing.T) {
-	file := records(t)
+	file := realdata.File(t, "jazz-bibs.jsonl")
 	n, bin := startNode(t), concord(t)
 	t.Logf("%s", run(t, ".", bin, "--server", n.NATSAddress(), "import", file, "--into", "jazz", "--per-collection", "50",
 		"--format", "jsonl", "--value-member", "record"))

@@ -1,7 +1,6 @@
 package marc
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -12,27 +11,20 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/go-cmp/cmp"
+
+	"concord/internal/realdata"
 )
 
 // sharedRecords returns the records of a file of real data as texts of MARC-in-JSON. The data is no
 // part of the repository.
 func sharedRecords(t testing.TB, name string) []jsontext.Value {
 	t.Helper()
-	dir := os.Getenv("CONCORD_SHARED_DATA")
-	if dir == "" {
-		dir = "../../../shared/data"
-	}
-	file, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		t.Skipf("NOT TESTED with real data: %v (set CONCORD_SHARED_DATA)", err)
-	}
-	t.Cleanup(func() { _ = file.Close() }) // it was only read
 	var texts []jsontext.Value
-	for lines := bufio.NewScanner(file); lines.Scan(); {
+	for _, text := range realdata.Lines(t, name) {
 		var line struct {
 			Record jsontext.Value `json:"record"`
 		}
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+		if err := json.Unmarshal(text, &line); err != nil {
 			t.Fatal(err)
 		}
 		texts = append(texts, line.Record)

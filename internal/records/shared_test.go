@@ -5,27 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"testing"
+
+	"concord/internal/realdata"
 )
 
-// sharedFile opens a file of real data, which is no part of the repository.
-func sharedFile(t testing.TB, name string) []byte {
-	t.Helper()
-	dir := os.Getenv("CONCORD_SHARED_DATA")
-	if dir == "" {
-		dir = "../../../shared/data"
-	}
-	text, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		t.Skipf("NOT TESTED with real data: %v (set CONCORD_SHARED_DATA)", err)
-	}
-	return text
-}
-
 func TestRealRecords(t *testing.T) {
-	bibs, authorities := sharedFile(t, "jazz-bibs.jsonl"), sharedFile(t, "jazz-authorities.jsonl")
+	bibs, authorities := realdata.Read(t, "jazz-bibs.jsonl"), realdata.Read(t, "jazz-authorities.jsonl")
 	for _, row := range []struct {
 		text    []byte
 		format  Format
@@ -83,7 +69,7 @@ func readItems(t testing.TB, text []byte, format Format, o Options) (items []Ite
 }
 
 func BenchmarkReader(b *testing.B) {
-	text := sharedFile(b, "jazz-bibs.jsonl")
+	text := realdata.Read(b, "jazz-bibs.jsonl")
 	for _, format := range []Format{JSONL, MARCJSON} {
 		b.Run(string(format)+"/999", func(b *testing.B) {
 			b.SetBytes(int64(len(text)))

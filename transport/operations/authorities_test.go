@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 
 	"concord/actors"
 	"concord/actors/problem"
+	"concord/internal/realdata"
 	"concord/persistence/pebblestore"
 	"concord/transport/api"
 )
@@ -39,14 +39,8 @@ func TestAuthorityLives(t *testing.T) {
 	}
 }
 
-// sharedAuthorities are real authorities, where the machine has them.
-const sharedAuthorities = "/work/shared/data/jazz-authorities.jsonl"
-
 func TestImportOfRealAuthorities(t *testing.T) {
-	text, err := os.ReadFile(sharedAuthorities)
-	if err != nil {
-		t.Skipf("SKIPPED: the shared records are not here: %v", err)
-	}
+	text := realdata.Read(t, "jazz-authorities.jsonl")
 	b := start(t, vfs.NewMem())
 	must[api.LinkChanged](b, "source.put", "names", namesSource)
 	must[api.LinkChanged](b, "source.put", "subjects", `{"name":"Subjects","codes":["sh"]}`)

@@ -1,11 +1,8 @@
 package operations
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,35 +10,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/go-cmp/cmp"
 
+	"concord/internal/realdata"
 	"concord/transport/api"
 )
-
-// jazzLines reads a file of the shared test data; the test is left out, loudly, where it is not.
-func jazzLines[T any](t *testing.T, name string) (list []T) {
-	t.Helper()
-	dir := os.Getenv("CONCORD_SHARED_DATA")
-	if dir == "" {
-		dir = filepath.Join("/work", "shared", "data")
-	}
-	file, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		t.Skipf("LEFT OUT: the real records are not here (%v)", err)
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		var one T
-		if err := json.Unmarshal(lines.Bytes(), &one); err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, one)
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return list
-}
 
 type jazzAuthority struct {
 	Source    string          `json:"source"`
@@ -62,7 +33,7 @@ func (b *bench) jazz(t *testing.T) (uses map[string]int, records map[string]stri
 	must[any](b, "source.put", "names", `{"name":"Names","codes":["jzn"],"baseUrl":"http://id.loc.gov/authorities/names/"}`)
 	must[any](b, "source.put", "subjects", `{"name":"Subjects","codes":["jzs"],"baseUrl":"http://id.loc.gov/authorities/subjects/"}`)
 	var items []api.AuthorityItem
-	for _, a := range jazzLines[jazzAuthority](t, "jazz-authorities.jsonl") {
+	for _, a := range realdata.Decode[jazzAuthority](t, "jazz-authorities.jsonl") {
 		uses[a.Source+":"+a.NaturalID] = a.Uses
 		items = append(items, api.AuthorityItem{Source: a.Source, NaturalID: a.NaturalID, Record: a.Record})
 	}
@@ -74,7 +45,7 @@ func (b *bench) jazz(t *testing.T) (uses map[string]int, records map[string]stri
 		t.Fatalf("imported %+v", in)
 	}
 	var documents []string
-	for _, r := range jazzLines[jazzRecord](t, "jazz-bibs.jsonl") {
+	for _, r := range realdata.Decode[jazzRecord](t, "jazz-bibs.jsonl") {
 		records[r.ID] = compact(r.Record)
 		documents = append(documents, fmt.Sprintf("%q:%s", r.ID, r.Record))
 	}
