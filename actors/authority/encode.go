@@ -159,21 +159,8 @@ const fieldUnfollowed = 4
 // Unfollowed says, from the payload of an event, whether linked fields may have to follow it without a job. It decodes
 // nothing: an import brings a million of them.
 func Unfollowed(payload []byte) bool {
-	for len(payload) > 0 {
-		number, kind, n := protowire.ConsumeTag(payload)
-		if n < 0 {
-			return false
-		}
-		if payload = payload[n:]; number == fieldUnfollowed && kind == protowire.VarintType {
-			set, _ := protowire.ConsumeVarint(payload)
-			return set == 1
-		}
-		if n = protowire.ConsumeFieldValue(number, kind, payload); n < 0 {
-			return false
-		}
-		payload = payload[n:]
-	}
-	return false
+	set, _ := protowire.ConsumeVarint(entity.Peek(payload, fieldUnfollowed, protowire.VarintType))
+	return set == 1
 }
 
 func marshal(m proto.Message) []byte {

@@ -84,7 +84,7 @@ func (l *linking) restored(now State, parts []entity.Content) ([]entity.Content,
 func (l *linking) sameLife(f entity.Fact) bool { return sameLife(f, l.born) }
 
 func sameLife(f entity.Fact, born uint64) bool {
-	return field(f.Info, infoFieldLinks) == nil || infoOf(f).GetBorn() == born
+	return entity.PeekMessage(f.Info, infoFieldLinks) == nil || infoOf(f).GetBorn() == born
 }
 
 func (l *linking) ruled() *links.Rules {
@@ -226,7 +226,7 @@ func tableOf(f entity.Fact) links.Table {
 // TableOf is the links of a document, from what is kept beside it (persistence.Part.Info). Of a document without links
 // nothing is decoded.
 func TableOf(info []byte) links.Table {
-	raw := field(info, infoFieldLinks)
+	raw := entity.PeekMessage(info, infoFieldLinks)
 	if raw == nil {
 		return links.Table{}
 	}

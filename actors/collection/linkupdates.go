@@ -83,13 +83,13 @@ const (
 
 // IsRevert says whether a Saved is a revert, from its payload. It decodes nothing.
 func IsRevert(payload []byte) bool {
-	return find(payload, fieldSavedRevertedTo, protowire.VarintType) != nil
+	return entity.Peek(payload, fieldSavedRevertedTo, protowire.VarintType) != nil
 }
 
 // HasLinkUpdates says whether other systems are to be told of links, from the payload of a Saved. It decodes nothing: most
 // events have no links at all.
 func HasLinkUpdates(payload []byte) bool {
-	return find(field(payload, fieldSavedLinked), fieldLinkedRelink, protowire.VarintType) != nil
+	return entity.Peek(entity.PeekMessage(payload, fieldSavedLinked), fieldLinkedRelink, protowire.VarintType) != nil
 }
 
 // LinkUpdatesOf renders what other systems are told of the links of a Saved, from its payload: no messages, if the service

@@ -1,21 +1,16 @@
 package collection
 
-import (
-	"time"
-
-	"concord/actors/links"
-)
+import "concord/actors/links"
 
 // Relink brings the links of documents up to date: as part of a propagation, or as a correction. It asks for no more than
 // what it finds to be older than what it brings, so that it can be repeated, and come in any order. All documents are one
 // version, as many as fit; none of it is judged by schemas, and a lock of somebody refuses it (`locked`).
 type Relink struct {
-	Job         string   // id of the propagation; "" of a correction
-	Documents   []string // to look at, in order of their ids; those that are gone are skipped
-	Source      *links.Source
-	Authority   *links.Authority // with Source: the one that it belongs to
-	Verify      bool             // hold every link to the source or authority against what it should be, whatever its revision
-	PinnedUntil time.Time        // retention keeps the version before this one until then
+	Job       string   // id of the propagation; "" of a correction
+	Documents []string // to look at, in order of their ids; those that are gone are skipped
+	Source    *links.Source
+	Authority *links.Authority // with Source: the one that it belongs to
+	Verify    bool             // hold every link to the source or authority against what it should be, whatever its revision
 }
 
 // Relinked is the answer to a Relink. The counts are links in scope: those to the authority, or to authorities of the source.

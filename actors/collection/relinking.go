@@ -266,9 +266,6 @@ func (r *relinking) linked() *collectionpb.Linked {
 		short.Heading = links.Heading{Tag: a.Heading.Tag}
 		m.Authority = short.Message()
 	}
-	if !r.command.PinnedUntil.IsZero() {
-		m.PinnedUntil = r.command.PinnedUntil.UnixMicro()
-	}
 	return m
 }
 

@@ -54,9 +54,8 @@ const (
 	triesMax           = 5                      // of a collection that answers with an error
 	backOffMin         = 50 * time.Millisecond
 	backOffMax         = 5 * time.Second
-	waitingRetryEvery  = time.Minute        // when collections are asked again whose lock has ended unseen
-	openMaxJobs        = 10_000             // in memory; others are looked for when these are fewer
-	pinFor             = 7 * 24 * time.Hour // how long the versions before a job's are kept
+	waitingRetryEvery  = time.Minute // when collections are asked again whose lock has ended unseen
+	openMaxJobs        = 10_000      // in memory; others are looked for when these are fewer
 )
 
 // Observer is told what the driver and the checker do. All fields must be set.

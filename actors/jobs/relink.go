@@ -132,7 +132,7 @@ func (r *run) ask(ctx context.Context, name string, documents []string, key stri
 	e := &r.errand
 	c := &e.cause
 	command := &collection.Relink{Job: r.id.ID, Documents: documents, Source: &c.Source, Authority: c.Authority,
-		Verify: c.Action == links.ActionAudit, PinnedUntil: e.requested.Add(pinFor)}
+		Verify: c.Action == links.ActionAudit}
 	m := entity.Meta{Principal: e.principal, Kind: "service", RequestID: requestID(r.id), Reason: e.reason, Key: key}
 	var wait backOff
 	noted, failures := false, 0

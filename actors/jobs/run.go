@@ -75,7 +75,6 @@ func (o *outcome) abandoned() bool {
 // errand is what stays the same of a job while it runs: what workers go by. The state is not theirs to read.
 type errand struct {
 	cause             links.Change
-	requested         time.Time
 	principal, reason string
 	round             uint32
 }
@@ -222,7 +221,7 @@ func (r *run) relink(ctx context.Context) (waits bool, err error) {
 		return false, err
 	}
 	s := r.state
-	r.errand = errand{cause: s.Cause, requested: s.Requested, principal: s.Principal, reason: s.Reason, round: s.Round}
+	r.errand = errand{cause: s.Cause, principal: s.Principal, reason: s.Reason, round: s.Round}
 	r.next = s.Cursor.Row
 	for {
 		if err := r.dispatch(ctx, &workers); err != nil {

@@ -10,7 +10,7 @@ import (
 	"concord/actors/authority"
 	"concord/actors/collection"
 	"concord/actors/entity"
-	linkage "concord/actors/links"
+	"concord/actors/links"
 	"concord/actors/problem"
 	"concord/persistence"
 	"concord/transport"
@@ -105,7 +105,7 @@ func (s *Service) awaited(id persistence.EntityID) (bool, error) {
 	found := false
 	var err error
 	for p := 0; p < view.Partitions() && !found && err == nil; p++ {
-		key := persistence.IndexKey{Kind: persistence.KindCollection, Name: linkage.IndexWaiting, Provider: id.Provider, Term: persistence.Term(id.ID)}
+		key := persistence.IndexKey{Kind: persistence.KindCollection, Name: links.IndexWaiting, Provider: id.Provider, Term: persistence.Term(id.ID)}
 		for _, err = range view.Index(persistence.Partition(p), key, persistence.IndexEntry{}) {
 			found = true
 			break
@@ -178,7 +178,7 @@ func showAuthority(view persistence.View, id persistence.EntityID) (*transport.R
 type authorityShow struct {
 	view     persistence.View
 	provider string
-	sources  map[string]linkage.Source
+	sources  map[string]links.Source
 }
 
 // item is what is shown of an authority without its record; nil of one that is gone.
@@ -197,20 +197,20 @@ func (a *authorityShow) item(e persistence.Listed) (*api.Authority, error) {
 		Updated: state.Updated, Propagation: state.Job}, nil
 }
 
-func (a *authorityShow) source(id string) (linkage.Source, error) {
+func (a *authorityShow) source(id string) (links.Source, error) {
 	if known, ok := a.sources[id]; ok {
 		return known, nil
 	}
 	head, err := a.view.Head(sourceID(a.provider, id))
 	if err != nil && !isMissing(err) {
-		return linkage.Source{}, fmt.Errorf("source %s: %w", id, err)
+		return links.Source{}, fmt.Errorf("source %s: %w", id, err)
 	}
-	source, err := linkage.DecodeSource(head.State)
+	source, err := links.DecodeSource(head.State)
 	if err != nil {
 		return source, err
 	}
 	if a.sources == nil {
-		a.sources = make(map[string]linkage.Source)
+		a.sources = make(map[string]links.Source)
 	}
 	a.sources[id] = source
 	return source, nil

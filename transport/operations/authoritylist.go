@@ -7,7 +7,7 @@ import (
 	"iter"
 
 	"concord/actors/authority"
-	linkage "concord/actors/links"
+	"concord/actors/links"
 	"concord/actors/problem"
 	"concord/persistence"
 	"concord/transport"
@@ -34,7 +34,7 @@ func (s *Service) authorityList(_ context.Context, r *transport.Request, done re
 	}
 	f := authorityFilter{source: r.Param("source"), naturalID: r.Param("naturalId"), deleted: r.Param("deleted") == "true"}
 	if text := r.Param("heading"); text != "" {
-		if f.heading = linkage.KeyOf(text); f.heading == "" {
+		if f.heading = links.KeyOf(text); f.heading == "" {
 			done(nil, problem.At("heading", "has nothing but punctuation"))
 			return
 		}
@@ -68,11 +68,11 @@ func (f *authorityFilter) entities(view persistence.View, provider, after string
 	key := persistence.IndexKey{Kind: persistence.KindAuthority, Provider: provider}
 	switch {
 	case f.naturalID != "" && !f.deleted:
-		key.Name, key.Term = linkage.IndexByNaturalID, persistence.Term(f.naturalID)
+		key.Name, key.Term = links.IndexByNaturalID, persistence.Term(f.naturalID)
 	case f.heading != "" && !f.deleted:
-		key.Name, key.Term = linkage.IndexByHeading, persistence.Term(f.heading)
+		key.Name, key.Term = links.IndexByHeading, persistence.Term(f.heading)
 	case f.source != "":
-		key.Name, key.Term = linkage.IndexAuthoritiesOf, persistence.Term(f.source)
+		key.Name, key.Term = links.IndexAuthoritiesOf, persistence.Term(f.source)
 	default:
 		return view.Entities(persistence.KindAuthority, provider, after)
 	}

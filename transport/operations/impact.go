@@ -7,7 +7,7 @@ import (
 
 	"concord/actors/authority"
 	"concord/actors/collection"
-	linkage "concord/actors/links"
+	"concord/actors/links"
 	"concord/actors/lock"
 	"concord/actors/problem"
 	"concord/actors/source"
@@ -50,7 +50,7 @@ func (c *linkCounter) partition(p persistence.Partition, key persistence.IndexKe
 				return err
 			}
 		}
-		value, err := linkage.DecodeIndexValue(e.Value)
+		value, err := links.DecodeIndexValue(e.Value)
 		if err != nil {
 			return errors.Join(persistence.ErrCorrupt, err)
 		}
@@ -176,7 +176,7 @@ func (s *Service) authorityImpact(ctx context.Context, r *transport.Request, don
 		if err != nil {
 			return nil, err
 		}
-		is, err := linkage.DecodeAuthority(head.State)
+		is, err := links.DecodeAuthority(head.State)
 		if err != nil {
 			return nil, errors.Join(persistence.ErrCorrupt, err)
 		}

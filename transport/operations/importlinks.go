@@ -3,7 +3,7 @@ package operations
 import (
 	"fmt"
 
-	linkage "concord/actors/links"
+	"concord/actors/links"
 	"concord/persistence"
 )
 
@@ -43,10 +43,10 @@ func (l *importLinks) partitions(index string) ([]persistence.Partition, error) 
 }
 
 // linked says whether documents are linked to the authority.
-func (l *importLinks) linked(id string) (bool, error) { return l.any(linkage.IndexByAuthority, id) }
+func (l *importLinks) linked(id string) (bool, error) { return l.any(links.IndexByAuthority, id) }
 
 // awaited says whether documents wait for it.
-func (l *importLinks) awaited(id string) (bool, error) { return l.any(linkage.IndexWaiting, id) }
+func (l *importLinks) awaited(id string) (bool, error) { return l.any(links.IndexWaiting, id) }
 
 func (l *importLinks) any(index, id string) (bool, error) {
 	in, err := l.partitions(index)

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"iter"
 
-	linkage "concord/actors/links"
+	"concord/actors/links"
 	"concord/actors/problem"
 	"concord/persistence"
 )
@@ -17,7 +17,7 @@ import (
 func linkedAuthorities(ctx context.Context, view persistence.View, source persistence.EntityID) (n uint64, err error) {
 	m := linkMerge{counter: linkCounter{view: view, provider: source.Provider}}
 	defer m.close()
-	key := persistence.IndexKey{Kind: persistence.KindCollection, Name: linkage.IndexByAuthority, Provider: source.Provider}
+	key := persistence.IndexKey{Kind: persistence.KindCollection, Name: links.IndexByAuthority, Provider: source.Provider}
 	for p := range view.Partitions() {
 		if err := m.open(view.IndexTerms(persistence.Partition(p), key)); err != nil {
 			return 0, err
@@ -38,7 +38,7 @@ func linkedAuthorities(ctx context.Context, view persistence.View, source persis
 		if err != nil && !isMissing(err) {
 			return n, err
 		}
-		is, err := linkage.DecodeAuthority(head.State)
+		is, err := links.DecodeAuthority(head.State)
 		if err != nil {
 			return n, errors.Join(persistence.ErrCorrupt, err)
 		}
@@ -110,7 +110,7 @@ func (m *linkMerge) next() (term string, linked bool, err error) {
 }
 
 func (m *linkMerge) living(e persistence.IndexEntry) (bool, error) {
-	value, err := linkage.DecodeIndexValue(e.Value)
+	value, err := links.DecodeIndexValue(e.Value)
 	if err != nil {
 		return false, errors.Join(persistence.ErrCorrupt, err)
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	linkage "concord/actors/links"
+	"concord/actors/links"
 	"concord/actors/problem"
 	"concord/persistence"
 	"concord/transport"
@@ -91,12 +91,12 @@ func jobsOf(view persistence.View, provider string, q *jobQuery, most int) ([]jo
 
 // jobsIn offers the jobs of a partition. Open ones stand in their index by cause: all of them are looked at.
 func jobsIn(view persistence.View, p persistence.Partition, provider string, q *jobQuery, first *jobKeys, most int) error {
-	key := persistence.IndexKey{Kind: persistence.KindPropagation, Name: linkage.IndexJobs, Provider: provider, Term: q.after.time}
+	key := persistence.IndexKey{Kind: persistence.KindPropagation, Name: links.IndexJobs, Provider: provider, Term: q.after.time}
 	if !q.to.IsZero() {
-		key.Term = max(key.Term, linkage.JobTerm(q.to))
+		key.Term = max(key.Term, links.JobTerm(q.to))
 	}
 	if q.open {
-		key.Name, key.Term = linkage.IndexOpenJobs, ""
+		key.Name, key.Term = links.IndexOpenJobs, ""
 	}
 	for e, err := range view.IndexTerms(p, key) {
 		if err != nil {
@@ -106,10 +106,10 @@ func jobsIn(view persistence.View, p persistence.Partition, provider string, q *
 		if q.open {
 			k.time = string(e.Value)
 		}
-		if k.compare(q.after) <= 0 || !q.to.IsZero() && k.time <= linkage.JobTerm(q.to) {
+		if k.compare(q.after) <= 0 || !q.to.IsZero() && k.time <= links.JobTerm(q.to) {
 			continue
 		}
-		if !q.from.IsZero() && k.time > linkage.JobTerm(q.from) || !first.offer(k, most) {
+		if !q.from.IsZero() && k.time > links.JobTerm(q.from) || !first.offer(k, most) {
 			if q.open {
 				continue
 			}
@@ -183,8 +183,8 @@ func (s *Service) propagationList(_ context.Context, r *transport.Request, done 
 func (s *Service) reportList(_ context.Context, r *transport.Request, done reply) {
 	q := &jobQuery{action: r.Param("action")}
 	var err error
-	if q.action != "" && !slices.Contains(linkage.Actions, q.action) {
-		err = problem.At("action", "must be one of %s", strings.Join(linkage.Actions, ", "))
+	if q.action != "" && !slices.Contains(links.Actions, q.action) {
+		err = problem.At("action", "must be one of %s", strings.Join(links.Actions, ", "))
 	}
 	if err == nil {
 		q.from, _, err = timeParam(r, "from")

@@ -253,13 +253,12 @@ func (x *Saved) GetLinked() *Linked {
 // Linked is what an event says of the links of the documents that it wrote.
 type Linked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Documents     []*LinkedDocument      `protobuf:"bytes,1,rep,name=documents,proto3" json:"documents,omitempty"`                          // in order of their ids: those that have links, or had
-	Job           string                 `protobuf:"bytes,2,opt,name=job,proto3" json:"job,omitempty"`                                      // propagation that it is part of; empty otherwise
-	Relink        bool                   `protobuf:"varint,3,opt,name=relink,proto3" json:"relink,omitempty"`                               // the service has brought links up to date, by a job or by itself
-	Source        *linkspb.Source        `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`                                // of a relink: what it brought
-	Authority     *linkspb.Authority     `protobuf:"bytes,5,opt,name=authority,proto3" json:"authority,omitempty"`                          // of a relink: what it brought, its heading left out
-	PinnedUntil   int64                  `protobuf:"fixed64,6,opt,name=pinned_until,json=pinnedUntil,proto3" json:"pinned_until,omitempty"` // microseconds: retention keeps the version before this one until then
-	Texts         []*FieldText           `protobuf:"bytes,7,rep,name=texts,proto3" json:"texts,omitempty"`                                  // of a relink that changed headings: what the fields say now
+	Documents     []*LinkedDocument      `protobuf:"bytes,1,rep,name=documents,proto3" json:"documents,omitempty"` // in order of their ids: those that have links, or had
+	Job           string                 `protobuf:"bytes,2,opt,name=job,proto3" json:"job,omitempty"`             // propagation that it is part of; empty otherwise
+	Relink        bool                   `protobuf:"varint,3,opt,name=relink,proto3" json:"relink,omitempty"`      // the service has brought links up to date, by a job or by itself
+	Source        *linkspb.Source        `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`       // of a relink: what it brought
+	Authority     *linkspb.Authority     `protobuf:"bytes,5,opt,name=authority,proto3" json:"authority,omitempty"` // of a relink: what it brought, its heading left out
+	Texts         []*FieldText           `protobuf:"bytes,6,rep,name=texts,proto3" json:"texts,omitempty"`         // of a relink that changed headings: what the fields say now
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -327,13 +326,6 @@ func (x *Linked) GetAuthority() *linkspb.Authority {
 		return x.Authority
 	}
 	return nil
-}
-
-func (x *Linked) GetPinnedUntil() int64 {
-	if x != nil {
-		return x.PinnedUntil
-	}
-	return 0
 }
 
 func (x *Linked) GetTexts() []*FieldText {
@@ -1281,15 +1273,14 @@ const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\vreverted_to\x18\x03 \x01(\x04R\n" +
 	"revertedTo\x122\n" +
 	"\x05merge\x18\x04 \x01(\v2\x1c.concord.collection.v1.MergeR\x05merge\x125\n" +
-	"\x06linked\x18\x05 \x01(\v2\x1d.concord.collection.v1.LinkedR\x06linked\"\xbf\x02\n" +
+	"\x06linked\x18\x05 \x01(\v2\x1d.concord.collection.v1.LinkedR\x06linked\"\x9c\x02\n" +
 	"\x06Linked\x12C\n" +
 	"\tdocuments\x18\x01 \x03(\v2%.concord.collection.v1.LinkedDocumentR\tdocuments\x12\x10\n" +
 	"\x03job\x18\x02 \x01(\tR\x03job\x12\x16\n" +
 	"\x06relink\x18\x03 \x01(\bR\x06relink\x120\n" +
 	"\x06source\x18\x04 \x01(\v2\x18.concord.links.v1.SourceR\x06source\x129\n" +
-	"\tauthority\x18\x05 \x01(\v2\x1b.concord.links.v1.AuthorityR\tauthority\x12!\n" +
-	"\fpinned_until\x18\x06 \x01(\x10R\vpinnedUntil\x126\n" +
-	"\x05texts\x18\a \x03(\v2 .concord.collection.v1.FieldTextR\x05texts\"\xc6\x01\n" +
+	"\tauthority\x18\x05 \x01(\v2\x1b.concord.links.v1.AuthorityR\tauthority\x126\n" +
+	"\x05texts\x18\x06 \x03(\v2 .concord.collection.v1.FieldTextR\x05texts\"\xc6\x01\n" +
 	"\x0eLinkedDocument\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12-\n" +
 	"\x05table\x18\x02 \x01(\v2\x17.concord.links.v1.TableR\x05table\x128\n" +
