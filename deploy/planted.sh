@@ -23,20 +23,25 @@ declare -A test=(
   [droplinks]="./internal/faults TestLinksSurviveKills"
   [skipmark]="./persistence/pebblestore TestDamageIsNeverSilent"
 )
-failed=0
-for bug in "$@"; do
-  read -r package name <<<"${test[$bug]}"
-  if CONCORD_LINEARIZABLE_ROUNDS=1 CONCORD_KILL_CYCLES=6 go test -count=1 -timeout 5m -tags "planted_$bug" "$package" -run "$name" >/tmp/concord-planted.$$ 2>&1; then
+one() {
+  local bug=$1 package=$2 name=$3 log status=1
+  log=$(mktemp)
+  if CONCORD_LINEARIZABLE_ROUNDS=1 CONCORD_KILL_CYCLES=6 go test -count=1 -timeout 5m -tags "planted_$bug" "$package" -run "$name" >"$log" 2>&1; then
     echo "NOT CAUGHT: $bug by $package $name"
-    grep 'no tests to run' /tmp/concord-planted.$$ || true
-    failed=1
-  elif grep -q 'build failed\|no test files\|no tests to run' /tmp/concord-planted.$$; then
-    cat /tmp/concord-planted.$$
+    grep 'no tests to run' "$log" || true
+  elif grep -q 'build failed\|no test files\|no tests to run' "$log"; then
+    cat "$log"
     echo "NOT RUN: $bug by $package $name"
-    failed=1
   else
-    echo "caught: $bug by $package $name: $(grep -m1 -E '^\s+[a-z_]+_test\.go' /tmp/concord-planted.$$ | cut -c1-160)"
+    echo "caught: $bug by $package $name: $(grep -m1 -E '^\s+[a-z_]+_test\.go' "$log" | cut -c1-160)"
+    status=0
   fi
-done
-rm -f /tmp/concord-planted.$$
-exit $failed
+  rm -f "$log"
+  return $status
+}
+export -f one
+
+# Two at a time: each builds the service anew, and then mostly waits.
+for bug in "$@"; do
+  echo "$bug ${test[$bug]}"
+done | xargs -r -P 2 -L 1 bash -c 'one "$@"' one
