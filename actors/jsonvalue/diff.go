@@ -24,6 +24,23 @@ func Diff(a, b *Value) Patch {
 	return w.patch
 }
 
+// DiffBelow is Diff for two values that both stand at base, or the replacement of the whole value where that is shorter: each
+// operation repeats its path, so that many small ones below a long name are longer than the value.
+func DiffBelow(base Pointer, a, b *Value) Patch {
+	patch := Diff(a, b)
+	for i := range patch {
+		patch[i].Path = slices.Concat(base, patch[i].Path)
+		if len(patch[i].From) > 0 {
+			patch[i].From = slices.Concat(base, patch[i].From)
+		}
+	}
+	whole := Patch{{Op: OpReplace, Path: base, Value: b}}
+	if size := len(patch.Text()); size > b.Size() && size > len(whole.Text()) {
+		return whole
+	}
+	return patch
+}
+
 // The kinds of a Change.
 const (
 	Added   = "added"

@@ -18,6 +18,9 @@ func TestEqualIsByValue(t *testing.T) {
 		if want != (a.Hash() == b.Hash()) {
 			t.Fatalf("hashes of %s and %s, equal %v", a.Text(), b.Text(), want)
 		}
+		if same := bytes.Equal(AppendIdentity(nil, a), AppendIdentity(nil, b)); same != want {
+			t.Fatalf("identities of %s and %s, equal %v", a.Text(), b.Text(), want)
+		}
 		if equal, err := EqualText(a.Text(), b.Text()); err != nil || equal != want {
 			t.Fatalf("EqualText(%s, %s) = %v, %v", a.Text(), b.Text(), equal, err)
 		}

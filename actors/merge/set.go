@@ -1,12 +1,6 @@
 package merge
 
-import (
-	"encoding/binary"
-	"slices"
-	"strings"
-
-	"concord/actors/jsonvalue"
-)
+import "concord/actors/jsonvalue"
 
 // set merges arrays whose order and repetitions say nothing: the server's, less what the client removed, and then what it
 // added, in its order.
@@ -63,7 +57,7 @@ func contentsOf(array *jsonvalue.Value) []string {
 	for _, e := range array.Elements() {
 		content := e.Str()
 		if e.Kind() != jsonvalue.String {
-			scratch = appendContent(append(scratch[:0], notUTF8), e)
+			scratch = jsonvalue.AppendIdentity(append(scratch[:0], notUTF8), e)
 			content = string(scratch)
 		}
 		contents = append(contents, content)
@@ -72,39 +66,3 @@ func contentsOf(array *jsonvalue.Value) []string {
 }
 
 const notUTF8 = 0xFF
-
-// appendContent writes kinds and lengths before the texts, so that no two values write the same.
-func appendContent(dst []byte, v *jsonvalue.Value) []byte {
-	dst = append(dst, byte(v.Kind()))
-	switch v.Kind() {
-	case jsonvalue.Array:
-		dst = binary.AppendUvarint(dst, uint64(v.Len()))
-		for _, e := range v.Elements() {
-			dst = appendContent(dst, e)
-		}
-		return dst
-	case jsonvalue.Object:
-		members := v.Members()
-		byName := func(a, b jsonvalue.Member) int { return strings.Compare(a.Name, b.Name) }
-		if !slices.IsSortedFunc(members, byName) {
-			members = slices.Clone(members)
-			slices.SortFunc(members, byName)
-		}
-		dst = binary.AppendUvarint(dst, uint64(len(members)))
-		for _, m := range members {
-			dst = appendContent(appendText(dst, m.Name), m.Value)
-		}
-		return dst
-	case jsonvalue.Number:
-		return appendText(dst, jsonvalue.CanonicalNumber(v.Literal()))
-	case jsonvalue.String:
-		return appendText(dst, v.Str())
-	case jsonvalue.Null, jsonvalue.Bool:
-	}
-	return appendText(dst, v.Literal())
-}
-
-func appendText(dst []byte, text string) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(text)))
-	return append(dst, text...)
-}

@@ -13,8 +13,10 @@ const typeBase = "tag:concord,2026:problem/"
 // Bounds of what a refusal says. What is wrong with a request is often its own text, so that a long one, and one that grows
 // by its escapes, would be answered by one that is longer than any answer may be.
 const (
-	textMaxBytes = 1024
-	errorsMax    = 32
+	textMaxBytes   = 1024
+	errorsMax      = 1000
+	errorsMaxBytes = 64 << 10 // all together, as they are sent
+	clippedMax     = 32       // of those that are kept
 )
 
 // Body is the RFC 9457 body of the refusal. It names the request if there is an id of it.
@@ -32,13 +34,14 @@ func (p *Problem) Body(requestID string) []byte {
 	add("status", p.Status())
 	add("code", p.Code)
 	if p.Detail != "" {
-		add("detail", clip(p.Detail))
+		add("detail", Clip(p.Detail))
 	}
 	if len(p.Errors) > 0 {
-		add("errors", clipErrors(p.Errors))
-	}
-	if len(p.Errors) > errorsMax {
-		add("errorsTotal", len(p.Errors))
+		told := told(p.Errors)
+		add("errors", told)
+		if len(told) < len(p.Errors) {
+			add("errorsTotal", len(p.Errors))
+		}
 	}
 	if p.RetryAfter > 0 {
 		add("retryAfter", p.RetryAfter.Seconds())
@@ -63,17 +66,31 @@ func encode(value any) []byte {
 	return bytes.TrimSuffix(text.Bytes(), []byte("\n"))
 }
 
-// clipErrors are the first errors, with what they say cut.
-func clipErrors(errs []FieldError) []FieldError {
-	clipped := make([]FieldError, min(len(errs), errorsMax))
+// told are the first errors, with what they say cut: as many as there is room for, one at least.
+func told(errs []FieldError) []FieldError {
+	var list []FieldError
+	size := 0
+	for _, e := range errs[:min(len(errs), errorsMax)] {
+		e = FieldError{Path: Clip(e.Path), Message: Clip(e.Message)}
+		if size += len(encode(e)); len(list) > 0 && size > errorsMaxBytes {
+			break
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// ClipErrors are the first few errors, with what they say cut, as they are kept.
+func ClipErrors(errs []FieldError) []FieldError {
+	clipped := make([]FieldError, min(len(errs), clippedMax))
 	for i := range clipped {
-		clipped[i] = FieldError{Path: clip(errs[i].Path), Message: clip(errs[i].Message)}
+		clipped[i] = FieldError{Path: Clip(errs[i].Path), Message: Clip(errs[i].Message)}
 	}
 	return clipped
 }
 
-// clip is the text, cut between two characters if it is long.
-func clip(text string) string {
+// Clip is the text, cut between two characters if it is long.
+func Clip(text string) string {
 	if len(text) <= textMaxBytes {
 		return text
 	}

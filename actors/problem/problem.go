@@ -26,6 +26,7 @@ const (
 	WrongState           Code = "wrong-state"
 	KeyReused            Code = "key-reused"
 	BaseUnavailable      Code = "base-unavailable"
+	IndexBuilding        Code = "index-building"
 	MergeFailed          Code = "merge-failed"
 	PreconditionFailed   Code = "precondition-failed"
 	TooLarge             Code = "too-large"
@@ -67,6 +68,7 @@ var kinds = map[Code]kind{
 	WrongState:           {409, "Not possible in this state"},
 	KeyReused:            {409, "The idempotency key belongs to another request"},
 	BaseUnavailable:      {409, "The base version is no longer kept"},
+	IndexBuilding:        {409, "The index is being built"},
 	MergeFailed:          {409, "The merge script gave no result"},
 	PreconditionFailed:   {412, "The precondition does not hold"},
 	TooLarge:             {413, "The request is too large"},
@@ -102,7 +104,8 @@ func (c Code) Status() int { return kinds[c].status }
 func (c Code) Title() string { return kinds[c].title }
 
 // FieldError says what is wrong with one place of the request. Path is a JSON Pointer into the body, or the name of a
-// header or query parameter in front of which stands its kind ("header If-Match").
+// header or query parameter in front of which stands its kind ("header If-Match"), or a line of an upload ("line 7"), with a
+// pointer into it behind it.
 type FieldError struct {
 	Path    string `json:"path"`
 	Message string `json:"message"`

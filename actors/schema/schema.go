@@ -96,8 +96,17 @@ func notTaken(err error) *Error {
 // A value with a number that is too long to be compared (numberMaxDigits), or one that is too costly to check
 // (checkMaxSteps), violates every schema; for its other violations it is then not looked at.
 func (s *Schema) Check(v *jsonvalue.Value, at string) (violations []problem.FieldError) {
-	steps := budget{left: checkMaxSteps, unevaluated: s.unevaluated}
-	if !steps.evaluate(s.root, v, 0) {
+	return s.CheckWithin(v, at, new(Steps))
+}
+
+// Steps is the work that several checks have cost together. The zero value is ready for use.
+type Steps struct{ spent int }
+
+// CheckWithin is Check of one of several values, which together may cost as much as one may alone.
+func (s *Schema) CheckWithin(v *jsonvalue.Value, at string, all *Steps) (violations []problem.FieldError) {
+	steps := budget{left: checkMaxSteps - all.spent, unevaluated: s.unevaluated}
+	enough := steps.evaluate(s.root, v, 0)
+	if all.spent = checkMaxSteps - steps.left; !enough {
 		return []problem.FieldError{{Path: at, Message: "is too costly to check against the schema"}}
 	}
 	c := conversion{refused: list{at: at}}
