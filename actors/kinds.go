@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"concord/actors/authority"
+	"concord/actors/bulk"
 	"concord/actors/collection"
 	"concord/actors/collectiontype"
 	"concord/actors/entity"
@@ -27,6 +28,8 @@ type Kind struct {
 	Rebuild func(head persistence.Head, rec *recordpb.Record, hash []byte) (persistence.Head, persistence.Projection, error)
 	// Index makes the index entries of a living part from what is kept of it.
 	Index func(part string, info []byte) ([]persistence.IndexChange, error)
+	// Found takes the entries that an entity has by its state from one stored state to a later one.
+	Found func(before, after []byte) ([]persistence.IndexChange, error)
 	// Born makes the records of an entity that begins in the batch of another one; nil: the kind's begin by themselves.
 	Born func(entity.Birth, entity.Meta) (*persistence.Entry, error)
 	// Published says that the events of the kind leave on the event stream.
@@ -63,6 +66,7 @@ func Kinds(l Limits, lockKey [32]byte) map[persistence.Kind]Kind {
 		define(propagation.Behavior{}, true),
 		define(source.Behavior{}, true),
 		define(authority.Behavior{Limits: l.Authority}, true),
+		define(bulk.Behavior{}, true),
 	}
 	kinds := make(map[persistence.Kind]Kind, len(list))
 	for _, k := range list {
@@ -94,7 +98,8 @@ func define[S, C, E any](b entity.Behavior[S, C, E], published bool) Kind {
 			}
 			return nil, nil
 		},
-		Born: entity.Bearer(b),
+		Found: func(before, after []byte) ([]persistence.IndexChange, error) { return found(b, before, after) },
+		Born:  entity.Bearer(b),
 		Activate: func(id persistence.EntityID, w *entity.World) (entity.Live, error) {
 			return entity.Activate(b, id, w)
 		},
@@ -102,6 +107,22 @@ func define[S, C, E any](b entity.Behavior[S, C, E], published bool) Kind {
 			return entity.Rebuild(b, h, rec, hash)
 		},
 	}
+}
+
+func found[S, C, E any](b entity.Behavior[S, C, E], before, after []byte) ([]persistence.IndexChange, error) {
+	f, ok := b.(entity.Found[S])
+	if !ok {
+		return nil, nil
+	}
+	was, err := b.DecodeState(before)
+	if err != nil {
+		return nil, fmt.Errorf("what an entity of kind %v was found by: %w", b.Kind(), err)
+	}
+	is, err := b.DecodeState(after)
+	if err != nil {
+		return nil, fmt.Errorf("what an entity of kind %v is found by: %w", b.Kind(), err)
+	}
+	return f.Found(was, is), nil
 }
 
 // Fold makes what is derived from the log, whatever the kind: what verification and rebuild of a store need to know of the
@@ -122,6 +143,13 @@ func Fold(l Limits) persistence.Fold {
 				return nil, fmt.Errorf("%w: entity %v of an unknown kind", persistence.ErrCorrupt, e)
 			}
 			return kind.Index(part, info)
+		},
+		State: func(e persistence.EntityID, before, after []byte) ([]persistence.IndexChange, error) {
+			kind, ok := kinds[e.Kind]
+			if !ok {
+				return nil, fmt.Errorf("%w: entity %v of an unknown kind", persistence.ErrCorrupt, e)
+			}
+			return kind.Found(before, after)
 		},
 	}
 }

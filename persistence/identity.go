@@ -28,6 +28,7 @@ const (
 	KindSource      Kind = 5 // authority source file
 	KindAuthority   Kind = 6
 	KindPropagation Kind = 7 // job that brings linked fields up to date
+	KindBulk        Kind = 8 // bulk task
 )
 
 // String is the name of the kind in event ids, subjects and metrics.
@@ -47,6 +48,8 @@ func (k Kind) String() string {
 		return "authority"
 	case KindPropagation:
 		return "propagation"
+	case KindBulk:
+		return "bulk"
 	default:
 		return fmt.Sprintf("kind-%d", uint8(k))
 	}

@@ -44,35 +44,54 @@ const (
 	partFieldBody    = 5
 )
 
-// InlineBody finds the body of a part in a stored record without decoding the rest of it: the way of every read.
+// InlineBody finds the body of a part in a stored record without decoding the rest of it: the way of every read. An empty body
+// is not written, and is empty.
 func InlineBody(record []byte, index int) ([]byte, error) {
-	part, err := nthField(record, recordFieldParts, index)
+	part, found, err := nthField(record, recordFieldParts, index)
+	if err == nil && !found {
+		err = fmt.Errorf("%w: record without part %d", ErrCorrupt, index)
+	}
 	if err != nil {
 		return nil, err
 	}
-	body, err := nthField(part, partFieldBody, 0)
+	body, found, err := nthField(part, partFieldBody, 0)
+	if err == nil && !found {
+		return []byte{}, checkEmpty(part)
+	}
 	return bytes.Clone(body), err
 }
 
+// checkEmpty says what is wrong with a part that has no body.
+func checkEmpty(part []byte) error {
+	var p recordpb.Part
+	if err := proto.Unmarshal(part, &p); err != nil {
+		return fmt.Errorf("%w: part: %w", ErrCorrupt, err)
+	}
+	if p.GetRemoved() || p.GetSize() > 0 {
+		return fmt.Errorf("%w: part %q without a body", ErrCorrupt, p.GetId())
+	}
+	return nil
+}
+
 // nthField is the n-th occurrence of a length-delimited field, as a slice of the message.
-func nthField(message []byte, want protowire.Number, n int) ([]byte, error) {
+func nthField(message []byte, want protowire.Number, n int) (value []byte, found bool, err error) {
 	for len(message) > 0 {
 		number, kind, size := protowire.ConsumeTag(message)
 		if size < 0 {
-			return nil, fmt.Errorf("%w: record tag: %w", ErrCorrupt, protowire.ParseError(size))
+			return nil, false, fmt.Errorf("%w: record tag: %w", ErrCorrupt, protowire.ParseError(size))
 		}
 		message = message[size:]
 		if size = protowire.ConsumeFieldValue(number, kind, message); size < 0 {
-			return nil, fmt.Errorf("%w: record field %d: %w", ErrCorrupt, number, protowire.ParseError(size))
+			return nil, false, fmt.Errorf("%w: record field %d: %w", ErrCorrupt, number, protowire.ParseError(size))
 		}
 		if number == want && kind == protowire.BytesType {
 			if n == 0 {
 				value, _ := protowire.ConsumeBytes(message)
-				return value, nil
+				return value, true, nil
 			}
 			n--
 		}
 		message = message[size:]
 	}
-	return nil, fmt.Errorf("%w: record without field %d", ErrCorrupt, want)
+	return nil, false, nil
 }

@@ -15,17 +15,18 @@ import (
 func TestInlineBody(t *testing.T) {
 	stored, err := proto.Marshal(&recordpb.Record{Kind: 1, Provider: "lib", Id: "c", Seq: 300, Type: "collection.saved",
 		Time: 5, PreviousHash: make([]byte, 32), Payload: []byte("parts of the payload"),
-		Parts:   []*recordpb.Part{{Id: "a", Body: []byte("first")}, {Id: "b", Removed: true}, {Id: "c", Hash: 7, Body: []byte("third")}},
+		Parts: []*recordpb.Part{{Id: "a", Body: []byte("first")}, {Id: "b", Removed: true}, {Id: "c", Hash: 7, Body: []byte("third")}, {Id: "empty"},
+			{Id: "lost", Size: 3}},
 		Outcome: &recordpb.Outcome{Key: "k", Body: []byte("answer")}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for index, want := range map[int]string{0: "first", 2: "third"} {
+	for index, want := range map[int]string{0: "first", 2: "third", 3: ""} {
 		if body, err := persistence.InlineBody(stored, index); err != nil || string(body) != want {
 			t.Errorf("part %d: %q, %v", index, body, err)
 		}
 	}
-	for _, index := range []int{1, 3} { // removed, and none
+	for _, index := range []int{1, 4, 5} { // removed, without its body, and none
 		if body, err := persistence.InlineBody(stored, index); !errors.Is(err, persistence.ErrCorrupt) {
 			t.Errorf("part %d: %q, %v", index, body, err)
 		}

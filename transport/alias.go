@@ -21,8 +21,22 @@ type Alias struct {
 	Serve func(r *Request, ask Ask) (*Reply, error)
 	// Reply turns the operation's success into the other system's; nil: it is that.
 	Reply func(*Request, *Reply) (*Reply, error)
+	// BodyMaxBytes bounds the body where those of the other system may be longer than ours; 0: as all are.
+	BodyMaxBytes int
 	// Refuse does the same to whatever the request is refused with; nil: it stays as it is.
 	Refuse func(error) error
+	// Refusals are for a system that refuses in another form than RFC 9457; nil: in that. The route must be its own.
+	Refusals *Refusals
+	// Media is the one media type of its answers: who accepts another alone is refused (406). "": nobody looks.
+	Media string
+}
+
+// Refusals are the form in which another system refuses.
+type Refusals struct {
+	Body     any   // zero value of its JSON type
+	Statuses []int // all that there are
+	// Write makes the status and the JSON of a refusal.
+	Write func(r *Request, err error) (status int, body []byte)
 }
 
 // Ask has an operation answer a request, and waits for that.

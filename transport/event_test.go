@@ -6,6 +6,9 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"concord/persistence"
+	"concord/persistence/recordpb"
 )
 
 // TestRenderedEvents: an event is written by hand as json.Marshal would write it.
@@ -31,4 +34,19 @@ func TestRenderedEvents(t *testing.T) {
 			t.Fatalf("%s\nwant %s", got, want)
 		}
 	})
+}
+
+// TestBulkEvents: of a draft nobody is told; of a task what its kind tells, and not what its parts are.
+func TestBulkEvents(t *testing.T) {
+	parts := []*recordpb.Part{{Id: "p/00000000"}}
+	if Leaves(&recordpb.Record{Kind: uint32(persistence.KindBulk), Type: "bulk.staged", Parts: parts}) {
+		t.Error("the event of a draft leaves")
+	}
+	if !Leaves(&recordpb.Record{Kind: uint32(persistence.KindCollection), Type: "collection.saved", Parts: parts}) {
+		t.Error("the event of a collection does not leave")
+	}
+	rec := &recordpb.Record{Kind: uint32(persistence.KindBulk), Type: "bulk.accepted", Parts: parts, Data: []byte(`{"state":"ACCEPTED"}`)}
+	if data := string(EventOf(rec).Data.render(nil)); !Leaves(rec) || data != `{"state":"ACCEPTED"}` {
+		t.Errorf("an acceptance tells %s", data)
+	}
 }

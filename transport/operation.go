@@ -145,11 +145,23 @@ type Request struct {
 	Header   Header
 	Trigger  string  // value of the header that brought the request to an alias: see Alias.Trigger
 	Base     *uint64 // version that a change is based on, where an alias has found it by what the request says in other words
+	Words    *Words  // in which an alias was asked for something that keeps them; nil: in ours
 
 	Caller    Caller
 	RequestID string
 	Received  time.Time // by the wall clock
 	Deadline  time.Time // by the domain's clock; zero: none
+}
+
+// Words are a request in the words of another system, for an operation that keeps what it was asked for with.
+type Words struct {
+	System string
+	Body   []byte // as it came
+	// Apart says why the target with an id fails before it begins, as one that in those words is of another provider; "": it does
+	// not. nil: none does.
+	Apart func(id string) string
+	// Same is what must be equal for the request to be a repeat under its idempotency key; nil: the body of the operation.
+	Same []byte
 }
 
 // Param is the first value of a parameter, "" if it is not given.
@@ -179,9 +191,10 @@ type Reply struct {
 	Header      map[string]string // further headers of HTTP, in the words of another system
 }
 
-// Place is an operation on the request's own entity. The zero value is none.
+// Place is an operation on an entity. The zero value is none.
 type Place struct {
 	Operation string // of the table: "operation.get"
+	ID        string // of the entity; empty: the request's own
 	Inner     string // id below the entity, if the operation has one
 }
 

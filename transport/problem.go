@@ -23,7 +23,7 @@ type ProblemBody struct {
 	Status      int                  `json:"status" doc:"HTTP status"`
 	Code        problem.Code         `json:"code" doc:"Stable name of the kind, for programs"`
 	Detail      string               `json:"detail,omitempty" doc:"What happened this time"`
-	Errors      []problem.FieldError `json:"errors,omitempty" doc:"Places of the request that are wrong, the first 32"`
+	Errors      []problem.FieldError `json:"errors,omitempty" doc:"Places of the request that are wrong, the first 1000 of them as far as they fit into 64 KiB"`
 	ErrorsTotal int                  `json:"errorsTotal,omitempty" doc:"How many places are wrong, if not all are named"`
 	RetryAfter  float64              `json:"retryAfter,omitempty" doc:"Seconds after which a retry makes sense"`
 	RequestID   string               `json:"requestId" doc:"Names the entry in the service's log"`

@@ -15,6 +15,11 @@ func TestProblemsAreBounded(t *testing.T) {
 	for range 10_000 {
 		many.Errors = append(many.Errors, problem.FieldError{Path: long, Message: long})
 	}
+	short, some := problem.New(problem.Invalid, "short"), problem.New(problem.Invalid, "some")
+	for range 10_000 {
+		short.Errors = append(short.Errors, problem.FieldError{Path: "/a", Message: "is bad"})
+	}
+	some.Errors = short.Errors[:300]
 	for name, row := range map[string]struct {
 		p      *problem.Problem
 		errors int
@@ -24,7 +29,9 @@ func TestProblemsAreBounded(t *testing.T) {
 		"a long name":                {problem.At(long, "unknown member"), 1, 0},
 		"a long value":               {problem.At("/a", "%s", long), 1, 0},
 		"a cut in a character":       {problem.At("/"+strings.Repeat("é", 4096), "unknown"), 1, 0},
-		"many errors":                {many, 32, 10_000},
+		"many errors":                {many, 31, 10_000},
+		"many short errors":          {short, 1000, 10_000},
+		"some errors":                {some, 300, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := RenderProblem(row.p, "r")

@@ -57,6 +57,9 @@ func (b Behavior) Answer(before, after State, c Command, x entity.Case) entity.A
 	if say.relinked != nil {
 		return answerRelink(*say.relinked, x)
 	}
+	if say.applied != nil {
+		return answerApply(say.applied, x)
+	}
 	if ch, ok := c.(content); ok && ch.under().Park {
 		if a, ok := answerParked(after, x); ok {
 			return a

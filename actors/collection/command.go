@@ -67,7 +67,7 @@ type Preconditions struct {
 	Base        *uint64  // baseVersion: judged part by part
 }
 
-// Command is a sealed set: Write, Delete, Revert; Relink; Locking, Advance.
+// Command is a sealed set: Write, Delete, Revert; Relink, Apply, Reindex; Locking, Advance.
 type Command interface{ command() }
 
 // Write changes parts, and may create the collection: all in one version, or nothing.

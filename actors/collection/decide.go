@@ -29,6 +29,7 @@ var (
 	_ entity.Behavior[State, Command, Event] = Behavior{}
 	_ entity.Timed[State, Command]           = Behavior{}
 	_ entity.Keeper[State]                   = Behavior{}
+	_ entity.Found[State]                    = Behavior{}
 )
 
 // FormatJSON and FormatMARC are the formats of a collection's documents.
@@ -83,7 +84,7 @@ func (b Behavior) wantsOf(s State, c Command, known entity.Facts) []entity.Want 
 		if _, _, ok := known.Was(); !ok && s.Exists && c.To > 0 && c.To < s.Version {
 			return []entity.Want{{Was: c.To}}
 		}
-	case *Delete, *Locking, *Advance, *Relink:
+	case *Delete, *Locking, *Advance, *Relink, *Apply, *Reindex:
 	}
 	return nil
 }
@@ -148,6 +149,10 @@ func (b Behavior) Decide(s State, c Command, f entity.Facts, m entity.Meta) (ent
 		return b.advance(s, f, m)
 	case *Relink:
 		return b.relink(s, c, f, m)
+	case *Apply:
+		return b.apply(s, c, f, m)
+	case *Reindex:
+		return b.reindex(s, c, f)
 	default:
 		panic(fmt.Sprintf("collection: unknown command %T", c))
 	}
@@ -164,6 +169,7 @@ type told struct {
 	warnings []problem.FieldError
 	parts    []entity.Content // that the command writes
 	relinked *Relinked        // of a Relink
+	applied  *Applied         // of an Apply
 }
 
 // change decides on a change of content that the lock has let in: one event, or none.
@@ -233,7 +239,7 @@ func (b Behavior) write(s State, c *Write, f entity.Facts, m entity.Meta, t *rul
 		if err := d.change(c, b.Limits); err != nil {
 			return decision{}, err
 		}
-		return b.event(s, c, d, told{}, f, t)
+		return b.event(s, c.after(s), d, told{}, f, t)
 	}
 	settled, job, err := d.settle(c, found, p, t, b.Limits, m)
 	switch {
@@ -242,16 +248,15 @@ func (b Behavior) write(s State, c *Write, f entity.Facts, m entity.Meta, t *rul
 	case settled.resolution == resolvedServer:
 		return decision{Told: told{settled: settled, kept: d.kept(found)}}, nil
 	}
-	return b.event(s, c, d, told{settled: settled}, f, t)
+	return b.event(s, c.after(s), d, told{settled: settled}, f, t)
 }
 
-// event is what the draft comes to: nothing, if nothing differs.
-func (b Behavior) event(s State, c *Write, d *draft, say told, f entity.Facts, t *rules.Type) (decision, error) {
+// event is what the draft comes to: nothing, if nothing differs. after is the state that the event begins with.
+func (b Behavior) event(s, after State, d *draft, say told, f entity.Facts, t *rules.Type) (decision, error) {
 	parts := d.contents()
 	if len(parts) == 0 && s.Live() {
 		return decision{Told: say}, nil
 	}
-	after := c.after(s)
 	l := linking{behavior: b, format: links.Format(after.Format), facts: f, rules: t, born: after.Born}
 	parts, err := l.written(d, parts)
 	if err != nil || len(l.wants) > 0 {
@@ -271,7 +276,10 @@ func (b Behavior) event(s State, c *Write, d *draft, say told, f entity.Facts, t
 	e.note()
 	e.After.Documents = d.count(e.After.Documents, parts)
 	if e.Described {
-		e.Blame = d.blame(parts[0].Body) // its id is the least
+		e.Blame = d.blame(parts[0].Body)
+	}
+	if wants, err := e.found(s, f, t); err != nil || len(wants) > 0 {
+		return decision{Wants: wants}, err
 	}
 	return decision{Events: []Event{e}, Told: say}, nil
 }

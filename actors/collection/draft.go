@@ -22,6 +22,7 @@ type draft struct {
 type newPart struct {
 	old     entity.Fact      // as it is; not existing if it belongs to an earlier life of the collection
 	base    *jsonvalue.Value // of a stale part: what the caller has built on, once it was read
+	was     *jsonvalue.Value // old, if it was read
 	value   *jsonvalue.Value
 	body    []byte // the accepted bytes; nil: value's
 	hash    uint64
@@ -67,6 +68,8 @@ func (d *draft) part(id string) *newPart {
 		p.value = v
 		if stale {
 			p.base, p.rebased = v, false
+		} else {
+			p.was = v
 		}
 	}
 	d.parts[id] = p
@@ -266,26 +269,31 @@ func (d *draft) count(before uint64, parts []entity.Content) uint64 {
 // blameMaxMembers is how many top-level members of the metadata are told apart.
 const blameMaxMembers = 1000
 
-// blame names who wrote each top-level member of the new metadata: the command, or whoever wrote it before.
+// blame names who wrote each top-level member of the metadata that is written: the command, or whoever wrote it before.
 func (d *draft) blame(body []byte) []MemberChange {
-	old := d.current(MetadataPart)
-	before := make(map[string]MemberChange)
-	for _, m := range decodeBlame(infoOf(old).GetBlame()) {
-		before[m.Name] = m
+	p := d.parts[MetadataPart]
+	if p == nil {
+		p = &newPart{old: d.current(MetadataPart)}
 	}
-	oldTree, _ := jsonvalue.Parse(old.Body)
-	newTree, err := jsonvalue.Parse(body)
-	if err != nil {
-		return nil
+	is, was := p.value, p.was
+	if is == nil {
+		is, _ = jsonvalue.Parse(body)
 	}
-	if newTree.Len() > blameMaxMembers {
+	if was == nil {
+		was, _ = jsonvalue.Parse(p.old.Body)
+	}
+	if is == nil || is.Len() > blameMaxMembers {
 		return nil // the metadata as a whole has its version
 	}
-	var blame []MemberChange
-	for _, m := range newTree.Members() {
+	before := make(map[string]MemberChange)
+	for _, m := range decodeBlame(infoOf(p.old).GetBlame()) {
+		before[m.Name] = m
+	}
+	blame := make([]MemberChange, 0, is.Len())
+	for _, m := range is.Members() {
 		change := MemberChange{Name: m.Name}
-		if oldTree != nil {
-			if was, ok := oldTree.Get(m.Name); ok && jsonvalue.Equal(was, m.Value) {
+		if was != nil {
+			if v, ok := was.Get(m.Name); ok && jsonvalue.Equal(v, m.Value) {
 				change = before[m.Name]
 				change.Name = m.Name // also where nobody noted who wrote it
 			}

@@ -17,6 +17,8 @@ import (
 const (
 	TypeSaved   = "collection.saved"
 	TypeDeleted = "collection.deleted"
+
+	TypeReindexed = "collection.reindexed"
 )
 
 // State is what a collection knows of itself.
@@ -34,12 +36,23 @@ type State struct {
 	Updated          time.Time // of the newest change of content
 	SavedSeq         uint64    // of the event that made it
 	Lock             lock.State
+	Task             Task   // that wrote it last; zero if none has
+	Lookups          []byte // what it is found by (lookup.Set.Terms); none if its type declares nothing, or it is deleted
 }
+
+// Task is a bulk task that has written the collection. It is remembered until another one writes, whatever happens to the
+// collection in between: so a repeated Apply is told what came of the first.
+type Task struct {
+	ID            string
+	Before, After uint64 // version that it met, and that it made
+}
+
+func (t Task) is(id string) bool { return t.ID != "" && t.ID == id }
 
 // Live says that there is a collection.
 func (s State) Live() bool { return s.Exists && !s.Deleted }
 
-// Event is a sealed set: Saved, Deleted, Happened.
+// Event is a sealed set: Saved, Deleted, Happened, Reindexed.
 type Event interface{ event() }
 
 // Saved says that the content has changed.
@@ -54,6 +67,8 @@ type Saved struct {
 	Fence      uint64               // of the lock that it was written under, 0 without
 	Merge      *Merge               // how it came out, if its base was stale
 	Linked     *collectionpb.Linked // what it says of links; nil if no document has any, or had. Nobody writes to it
+	Task       string               // id of the bulk task that wrote it; "": none did
+	Lookups    []byte               // what it is found by from now on; nil: as before
 	Origin     Origin
 }
 
@@ -74,8 +89,13 @@ type Deleted struct {
 	Origin Origin
 }
 
-func (*Saved) event()   {}
-func (*Deleted) event() {}
+// Reindexed says that the collection is found by something else from now on, since its type declares other keys and indexes.
+// Its content is the same.
+type Reindexed struct{ Lookups []byte }
+
+func (*Saved) event()     {}
+func (*Deleted) event()   {}
+func (*Reindexed) event() {}
 
 // MemberChange is a top-level member of the metadata. One that this event writes has no Version yet.
 type MemberChange struct {
@@ -103,11 +123,20 @@ func (Behavior) Evolve(s State, e Event, at entity.Stamp) State {
 		if e.Described {
 			after.MetadataVersion = at.Version
 		}
-		after.Lock, after.Updated, after.SavedSeq = s.Lock, at.Time, at.Seq
+		after.Lock, after.Updated, after.SavedSeq, after.Task = s.Lock, at.Time, at.Seq, s.Task
+		if e.Task != "" {
+			after.Task = Task{ID: e.Task, Before: s.Version, After: at.Version}
+		}
+		if after.Lookups = s.Lookups; e.Lookups != nil {
+			after.Lookups = e.Lookups
+		}
 		return after
 	case *Deleted:
 		s.Deleted, s.Version, s.Documents, s.DocumentsVersion = true, at.Version, 0, at.Version
-		s.Updated, s.SavedSeq = at.Time, at.Seq
+		s.Updated, s.SavedSeq, s.Lookups = at.Time, at.Seq, nil
+		return s
+	case *Reindexed:
+		s.Lookups = e.Lookups
 		return s
 	case *Happened:
 		s.Lock = lock.Evolve(s.Lock, e.Event, lock.Stamp{Seq: at.Seq, Version: at.Version, Time: at.Time})
@@ -117,15 +146,17 @@ func (Behavior) Evolve(s State, e Event, at entity.Stamp) State {
 	}
 }
 
-// Project says what stands beside the event: the facts of each part that it wrote, and the timer of the lock.
+// Project says what stands beside the event: the facts of each part that it wrote, the timer of the lock, and what the
+// collection is found by.
 func (b Behavior) Project(before State, e Event, at entity.Stamp) entity.Projection {
+	after := b.Evolve(before, e, at)
 	saved, ok := e.(*Saved)
 	if !ok {
-		return entity.Projection{Timers: timers(before.Lock, b.Evolve(before, e, at).Lock)}
+		return entity.Projection{Timers: timers(before.Lock, after.Lock), Index: b.Found(before, after)}
 	}
 	parts := make([]entity.PartInfo, len(saved.Parts))
 	linked := saved.Linked.GetDocuments()
-	born := b.Evolve(before, e, at).Born
+	born := after.Born
 	for i := range saved.Parts {
 		c := &saved.Parts[i]
 		info := &collectionpb.PartInfo{Hash: c.Hash, Size: uint32(c.Size), Time: at.Time.UnixMicro(), Principal: at.Principal}
@@ -140,7 +171,7 @@ func (b Behavior) Project(before State, e Event, at entity.Stamp) entity.Project
 		}
 		parts[i] = entity.PartInfo{ID: c.ID, Removed: c.Removed, Info: marshal(info)}
 	}
-	return entity.Projection{Parts: parts, Index: indexChanges(saved.Linked, born)}
+	return entity.Projection{Parts: parts, Index: append(indexChanges(saved.Linked, born), b.Found(before, after)...)}
 }
 
 // encodeBlame gives the members that the event writes its version.
@@ -177,6 +208,10 @@ func (Behavior) EncodeState(s State) []byte {
 	if !s.Updated.IsZero() {
 		m.Updated = s.Updated.UnixMicro()
 	}
+	if t := s.Task; t.ID != "" {
+		m.Task = &collectionpb.Task{Id: t.ID, Before: t.Before, After: t.After}
+	}
+	m.Lookups = s.Lookups
 	return marshal(m)
 }
 
@@ -210,6 +245,8 @@ func (Behavior) DecodeState(b []byte) (State, error) {
 	}
 	s := stateOf(&m)
 	s.SavedSeq = m.GetSavedSeq()
+	s.Task = Task{ID: m.GetTask().GetId(), Before: m.GetTask().GetBefore(), After: m.GetTask().GetAfter()}
+	s.Lookups = m.GetLookups()
 	if m.GetUpdated() != 0 {
 		s.Updated = time.UnixMicro(m.GetUpdated()).UTC()
 	}
@@ -224,7 +261,8 @@ func (Behavior) DecodeState(b []byte) (State, error) {
 func (Behavior) EncodeEvent(e Event) entity.Encoded {
 	switch e := e.(type) {
 	case *Saved:
-		payload := &collectionpb.Saved{State: stateMessage(e.After), RevertedTo: e.RevertedTo, Merge: e.Merge.message(), Linked: e.Linked}
+		payload := &collectionpb.Saved{State: stateMessage(e.After), RevertedTo: e.RevertedTo, Merge: e.Merge.message(), Linked: e.Linked,
+			Task: e.Task, Lookups: e.Lookups}
 		for _, b := range e.Blame {
 			m := &collectionpb.Member{Name: b.Name, Version: b.Version, Principal: b.Principal}
 			if b.Version != 0 {
@@ -236,6 +274,8 @@ func (Behavior) EncodeEvent(e Event) entity.Encoded {
 			Data: e.Merge.published(), RequestID: e.Origin.RequestID, Reason: e.Origin.Reason}
 	case *Deleted:
 		return entity.Encoded{Type: TypeDeleted, Content: true, Fence: e.Fence, RequestID: e.Origin.RequestID, Reason: e.Origin.Reason}
+	case *Reindexed:
+		return entity.Encoded{Type: TypeReindexed, Payload: marshal(&collectionpb.Reindexed{Lookups: e.Lookups})}
 	case *Happened:
 		return encodeHappened(e)
 	default:
@@ -255,9 +295,16 @@ func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 		}
 		after := stateOf(m.GetState())
 		e := &Saved{Parts: enc.Parts, After: after, Created: after.Born == 0,
-			Blame: decodeBlame(m.GetBlame()), RevertedTo: m.GetRevertedTo(), Fence: enc.Fence, Merge: mergeOf(m.GetMerge()), Linked: m.GetLinked()}
+			Blame: decodeBlame(m.GetBlame()), RevertedTo: m.GetRevertedTo(), Fence: enc.Fence, Merge: mergeOf(m.GetMerge()), Linked: m.GetLinked(),
+			Task: m.GetTask(), Lookups: m.GetLookups()}
 		e.note()
 		return e, nil
+	case TypeReindexed:
+		var m collectionpb.Reindexed
+		if err := proto.Unmarshal(enc.Payload, &m); err != nil {
+			return nil, fmt.Errorf("%s: %w", enc.Type, err)
+		}
+		return &Reindexed{m.GetLookups()}, nil
 	default:
 		if lock.IsEvent(enc.Type) {
 			return decodeHappened(enc)

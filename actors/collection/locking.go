@@ -118,7 +118,7 @@ func under(e Event, fence uint64) {
 		e.Fence = fence
 	case *Deleted:
 		e.Fence = fence
-	case *Happened:
+	case *Happened, *Reindexed:
 	}
 }
 
@@ -279,7 +279,7 @@ func from(e Event, o Origin) {
 		e.Origin = o
 	case *Deleted:
 		e.Origin = o
-	case *Happened:
+	case *Happened, *Reindexed:
 	}
 }
 

@@ -67,6 +67,9 @@ func (b Behavior) revert(s State, c *Revert, f entity.Facts, t *rules.Type) (dec
 	if err != nil {
 		return decision{}, err
 	}
+	if wants, err := b.foundAgain(e, s, f, t); err != nil || len(wants) > 0 {
+		return decision{Wants: wants}, err
+	}
 	return decision{Events: []Event{e}, Told: told{warnings: warnings, parts: e.Parts}}, nil
 }
 

@@ -29,7 +29,11 @@ func (b Behavior) typeOf(s State, c Command, f entity.Facts) (*rules.Type, error
 	if id == nil {
 		return rules.None, nil
 	}
-	state, _ := f.Of(*id)
+	return b.typeKnown(*id, f)
+}
+
+func (b Behavior) typeKnown(id persistence.EntityID, f entity.Facts) (*rules.Type, error) {
+	state, _ := f.Of(id)
 	t, err := b.Types.Decode(state)
 	if err != nil {
 		return rules.None, problem.New(problem.Unavailable, "the type %q cannot be read by this version of the service", id.ID)

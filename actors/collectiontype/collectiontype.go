@@ -19,6 +19,7 @@ import (
 
 	"concord/actors/entity"
 	"concord/actors/jsonvalue"
+	"concord/actors/lookup"
 	"concord/actors/problem"
 	"concord/actors/rules"
 	"concord/actors/rules/rulespb"
@@ -50,29 +51,40 @@ type (
 	}
 	// Delete leaves a tombstone; the history stays readable, and the versions go on.
 	Delete struct{ Preconditions }
+	// Built says that every collection of the type is found by all keys and indexes of its version. If that is not the newest
+	// one any more it says nothing. It makes no version: the text stays the same.
+	Built struct{ Version uint64 }
 )
 
 func (*Put) command()    {}
 func (*Delete) command() {}
+func (*Built) command()  {}
 
 // Stored names of the events; never reused.
 const (
 	TypeSaved   = "type.saved"
 	TypeDeleted = "type.deleted"
+	TypeBuilt   = "type.built"
 )
 
 // Event is a sealed set.
 type Event interface{ event() }
 
 type (
-	// Saved says that the type is this text from now on.
-	Saved struct{ Text []byte }
+	// Saved says that the type is this text from now on, and declares these keys and indexes.
+	Saved struct {
+		Text     []byte
+		Declared []uint64
+	}
 	// Deleted says that there is no such type any more.
 	Deleted struct{}
+	// Indexed says that every collection of the type is found by these keys and indexes.
+	Indexed struct{ Lookups []uint64 }
 )
 
 func (*Saved) event()   {}
 func (*Deleted) event() {}
+func (*Indexed) event() {}
 
 // Behavior is the kind under its limits.
 type Behavior struct{ Limits Limits }
@@ -102,6 +114,11 @@ func (b Behavior) decide(s rules.State, c Command, _ entity.Facts, _ entity.Meta
 			return nil, err
 		}
 		return []Event{&Deleted{}}, nil
+	case *Built:
+		if !s.Live() || s.Version != c.Version || !s.Building() {
+			return nil, nil
+		}
+		return []Event{&Indexed{s.Declared}}, nil
 	default:
 		panic(fmt.Sprintf("collectiontype: unknown command %T", c))
 	}
@@ -112,7 +129,8 @@ func (b Behavior) put(s rules.State, c *Put) ([]Event, error) {
 		return nil, problem.New(problem.TooLarge, "a collection type of %d bytes: the limit is %d", len(c.Body),
 			b.Limits.MaxBytes).With("limit", b.Limits.MaxBytes)
 	}
-	if _, err := rules.Parse(c.Body); err != nil {
+	t, err := rules.Parse(c.Body)
+	if err != nil {
 		return nil, err
 	}
 	if err := c.check(s); err != nil {
@@ -123,7 +141,7 @@ func (b Behavior) put(s rules.State, c *Put) ([]Event, error) {
 			return nil, nil
 		}
 	}
-	return []Event{&Saved{Text: bytes.Clone(c.Body)}}, nil
+	return []Event{&Saved{Text: bytes.Clone(c.Body), Declared: t.Lookups.Numbers()}}, nil
 }
 
 // check judges the preconditions.
@@ -146,13 +164,23 @@ func Missing() *problem.Problem {
 	return problem.New(problem.NotFound, "there is no such collection type")
 }
 
-// Evolve is the state after the event.
-func (Behavior) Evolve(_ rules.State, e Event, at entity.Stamp) rules.State {
+// Evolve is the state after the event. What was built of another version stays so, if it is still declared: a collection
+// follows each of its keys and indexes as long as they are.
+func (Behavior) Evolve(s rules.State, e Event, at entity.Stamp) rules.State {
 	switch e := e.(type) {
 	case *Saved:
-		return rules.State{Text: e.Text, Version: at.Version}
+		after := rules.State{Text: e.Text, Version: at.Version, Declared: e.Declared}
+		for _, n := range e.Declared {
+			if s.IsBuilt(n) {
+				after.Built = append(after.Built, n)
+			}
+		}
+		return after
 	case *Deleted:
 		return rules.State{Version: at.Version, Deleted: true}
+	case *Indexed:
+		s.Built = e.Lookups
+		return s
 	default:
 		panic(fmt.Sprintf("collectiontype: unknown event %T", e))
 	}
@@ -183,9 +211,15 @@ func (Behavior) Answer(before, after rules.State, _ Command, x entity.Case) enti
 	return entity.Answer{Status: status, Version: at.Version, Body: body}
 }
 
-// Project has nothing beside an event: the text is in it, and in the state.
-func (Behavior) Project(rules.State, Event, entity.Stamp) entity.Projection {
-	return entity.Projection{}
+// Project enters a type in an index as long as there is something of it to be built. The text is in the event, and in the
+// state.
+func (b Behavior) Project(before rules.State, e Event, at entity.Stamp) entity.Projection {
+	after := b.Evolve(before, e, at)
+	if before.Building() == after.Building() {
+		return entity.Projection{}
+	}
+	return entity.Projection{Index: []persistence.IndexChange{
+		{Name: lookup.IndexBuilding, Term: lookup.BuildingTerm, Removed: before.Building()}}}
 }
 
 // TimerFired is never called: a type has no timers.
@@ -197,17 +231,15 @@ func (Behavior) EncodeState(s rules.State) []byte { return rules.EncodeState(s) 
 // DecodeState reads a stored state.
 func (Behavior) DecodeState(b []byte) (rules.State, error) { return rules.DecodeState(b) }
 
-// EncodeEvent is the stored form of an event. Both make a version.
+// EncodeEvent is the stored form of an event. Those of the text make a version.
 func (Behavior) EncodeEvent(e Event) entity.Encoded {
 	switch e := e.(type) {
 	case *Saved:
-		payload, err := proto.Marshal(&rulespb.Saved{Text: e.Text})
-		if err != nil {
-			panic("collectiontype: a message without strings cannot fail to marshal: " + err.Error())
-		}
-		return entity.Encoded{Type: TypeSaved, Payload: payload, Content: true}
+		return entity.Encoded{Type: TypeSaved, Payload: marshal(&rulespb.Saved{Text: e.Text, Declared: e.Declared}), Content: true}
 	case *Deleted:
 		return entity.Encoded{Type: TypeDeleted, Content: true}
+	case *Indexed:
+		return entity.Encoded{Type: TypeBuilt, Payload: marshal(&rulespb.Built{Lookups: e.Lookups})}
 	default:
 		panic(fmt.Sprintf("collectiontype: unknown event %T", e))
 	}
@@ -223,8 +255,22 @@ func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 		if err := proto.Unmarshal(enc.Payload, &m); err != nil {
 			return nil, fmt.Errorf("%s: %w", enc.Type, err)
 		}
-		return &Saved{Text: m.GetText()}, nil
+		return &Saved{Text: m.GetText(), Declared: m.GetDeclared()}, nil
+	case TypeBuilt:
+		var m rulespb.Built
+		if err := proto.Unmarshal(enc.Payload, &m); err != nil {
+			return nil, fmt.Errorf("%s: %w", enc.Type, err)
+		}
+		return &Indexed{m.GetLookups()}, nil
 	default:
 		return nil, fmt.Errorf("collectiontype: unknown event %q", enc.Type)
 	}
+}
+
+func marshal(m proto.Message) []byte {
+	b, err := proto.Marshal(m)
+	if err != nil {
+		panic("collectiontype: a message without strings cannot fail to marshal: " + err.Error())
+	}
+	return b
 }

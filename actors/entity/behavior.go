@@ -23,6 +23,7 @@ type Meta struct {
 	Entity    persistence.EntityID
 	Merging   bool // the script of another command is at work
 	Merged    bool // the command's own script was
+	DryRun    bool // nothing of what is decided is stored
 
 	Key       string // idempotency key, empty without
 	KeyDigest []byte // SHA-256 over operation, target, preconditions, policy and body
@@ -167,6 +168,12 @@ type Born[E any] interface {
 // what is kept of a living part.
 type Indexed interface {
 	Index(part string, info []byte) ([]persistence.IndexChange, error)
+}
+
+// Found is a Behavior whose entities stand in indexes by their state: Found takes the entries from one state to a later one,
+// and its projections say the same.
+type Found[S any] interface {
+	Found(before, after S) []persistence.IndexChange
 }
 
 // Keeper is a Behavior whose entities read some of their events back later.

@@ -212,7 +212,7 @@ func (s *Shell[S, C, E]) handle(env *Envelope, waking bool) {
 	}
 	m := env.Meta
 	m.Time, m.Seq, m.Entity = s.now(), s.head.Seq+1, s.id
-	m.Merging, m.Merged = s.aside > 0, len(env.ran) > 0 && !env.DryRun
+	m.Merging, m.Merged, m.DryRun = s.aside > 0, len(env.ran) > 0 && !env.DryRun, env.DryRun
 	if !env.Deadline.IsZero() && !m.Time.Before(env.Deadline) {
 		env.Reply(Answer{}, problem.New(problem.Deadline, "the deadline passed before the request was looked at"))
 		return

@@ -138,6 +138,12 @@ var fold = persistence.Fold{
 	Part: func(e persistence.EntityID, part string, info []byte) ([]persistence.IndexChange, error) {
 		return kinds[e.Kind].Index(part, info)
 	},
+	State: func(e persistence.EntityID, before, after []byte) ([]persistence.IndexChange, error) {
+		if k, ok := kinds[e.Kind]; ok {
+			return k.Found(before, after)
+		}
+		return nil, nil // the toys
+	},
 }
 
 // node is a store with a committer and live entities, in a bubble. The disk can be made to wait.

@@ -7,6 +7,7 @@ import (
 
 	"concord/actors/jsonvalue"
 	"concord/actors/problem"
+	"concord/actors/schema"
 )
 
 // Alias is a field of a collection type: a name for a path, and what is allowed there.
@@ -15,6 +16,7 @@ type Alias struct {
 	Operations []Type            // none: all
 	Distinct   bool              // the list types drop what is there already; true if nothing is said
 	MaxItems   int               // how long an instruction may make the list; 0: as long as it likes
+	Schema     *schema.Schema    // of an element that an instruction adds or changes; nil: any
 }
 
 // ParseAliases reads the part `fields` of a collection type. Paths in the problem begin with path. All that is wrong is told
@@ -48,6 +50,7 @@ func (f *faults) alias(v *jsonvalue.Value, path string) Alias {
 		member{"operations", f.operations(&a.Operations)},
 		member{"distinct", f.boolean(&a.Distinct)},
 		member{"maxItems", f.count(&a.MaxItems)},
+		member{"schema", f.schema(&a.Schema)},
 	)
 	if _, given := v.Get("path"); ok && !given {
 		f.add(path+"/path", "is missing")

@@ -37,6 +37,10 @@
 // members of a value that becomes an element are dropped, at its top level. Distinct keeps the first of equal elements of
 // the whole list, those that were there too; only lists that the instruction found something in are made distinct.
 //
+// A field may have a schema of its elements. Values that become elements as they are (of ADD_TO_EXISTING, CLEAR_ALL_AND_REPLACE,
+// FIND_AND_REPLACE, APPEND_NEW_BY_KEY) are held against it when they are read, so that the task is refused, or the item whose
+// value it is FAILED; elements that the other types change, after the change. Elements that stay as they are are not judged.
+//
 // # Update types
 //
 //	type                           members                         result

@@ -6,6 +6,7 @@ import (
 
 	"concord/actors/jsonvalue"
 	"concord/actors/problem"
+	"concord/actors/schema"
 )
 
 // action is what an instruction does with a value at hand. It holds no state: that is in the edit.
@@ -32,6 +33,7 @@ type edit struct {
 	matched  bool
 	written  int // bytes
 	found    map[elementKey]struct{}
+	steps    schema.Steps // of checks of elements
 	warnings []problem.FieldError
 	problem  *problem.Problem // the first; nothing is done after it
 }
@@ -187,6 +189,8 @@ func (e *edit) visit(old *jsonvalue.Value) *jsonvalue.Value {
 		return old
 	case got != nil && e.in.maxItems > 0 && got.Kind() == jsonvalue.Array && got.Len() > e.in.maxItems && (old == nil || got.Len() > old.Len()):
 		e.fail("would have %d elements; the field %s has at most %d", got.Len(), e.in.Field, e.in.maxItems)
+		return old
+	case got != nil && !e.conforms(old, got):
 		return old
 	}
 	return got

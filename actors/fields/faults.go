@@ -9,11 +9,13 @@ import (
 
 	"concord/actors/jsonvalue"
 	"concord/actors/problem"
+	"concord/actors/schema"
 )
 
 // faults gathers what is wrong with a text, so that its author is told all at once.
 type faults struct {
-	list []problem.FieldError
+	list  []problem.FieldError
+	steps schema.Steps // of all checks of values
 }
 
 func (f *faults) add(path, format string, args ...any) {

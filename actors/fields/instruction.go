@@ -7,6 +7,7 @@ import (
 
 	"concord/actors/jsonvalue"
 	"concord/actors/problem"
+	"concord/actors/schema"
 )
 
 // Instruction is one instruction of a bulk update, checked. It does not change, and may be shared by goroutines.
@@ -18,7 +19,8 @@ type Instruction struct {
 
 	rest      jsonvalue.Pointer // the path below the part
 	kind      *updateType
-	maxItems  int       // 0: no bound
+	maxItems  int // 0: no bound
+	schema    *schema.Schema
 	find      pattern   // of the types that match values
 	marc      *marcFind // of those that match MARC fields
 	needle    string    // of those that look for a text
@@ -187,7 +189,7 @@ func (r *reading) alias() {
 	if r.given["distinct"] {
 		r.add(r.at+"/distinct", "the field %s says by itself if it is distinct", in.Field)
 	}
-	in.Path, in.maxItems, in.distinct = alias.Path, alias.MaxItems, alias.Distinct
+	in.Path, in.maxItems, in.distinct, in.schema = alias.Path, alias.MaxItems, alias.Distinct, alias.Schema
 }
 
 func joined(names []Type) string {

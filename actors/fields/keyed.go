@@ -61,6 +61,7 @@ func (f *faults) keyedValues(in *Instruction, v *jsonvalue.Value, path string, r
 			f.add(path, "the key %s is there twice", key)
 			return
 		}
+		f.conforms(in, withoutNulls(v), path)
 		k.order, k.byKey[key], k.bytes[key] = append(k.order, key), v, v.Size()
 	}
 	if v.Kind() != jsonvalue.Array {

@@ -71,6 +71,7 @@ func (f *faults) elementValue(in *Instruction, v *jsonvalue.Value, path string) 
 		}
 	case jsonvalue.Bool, jsonvalue.Number, jsonvalue.String, jsonvalue.Array:
 	}
+	f.conforms(in, v, path)
 	return v
 }
 

@@ -23,11 +23,11 @@ func TestAliases(t *testing.T) {
 		"none": {text: `{}`, want: map[string]Alias{}},
 		"all that can be said": {
 			text: `{"SCIENCE_KEYWORDS": {"path": "/metadata/ScienceKeywords", "operations": ["ADD_TO_EXISTING", "CLEAR_FIELD"], "distinct": false, "maxItems": 1e3}}`,
-			want: map[string]Alias{"SCIENCE_KEYWORDS": {jsonvalue.Pointer{"metadata", "ScienceKeywords"}, []Type{AddToExisting, ClearField}, false, 1000}},
+			want: map[string]Alias{"SCIENCE_KEYWORDS": {jsonvalue.Pointer{"metadata", "ScienceKeywords"}, []Type{AddToExisting, ClearField}, false, 1000, nil}},
 		},
 		"only a path": {
 			text: `{"tags": {"path": "/documents/*/tags"}}`,
-			want: map[string]Alias{"tags": {jsonvalue.Pointer{"documents", "*", "tags"}, nil, true, 0}},
+			want: map[string]Alias{"tags": {jsonvalue.Pointer{"documents", "*", "tags"}, nil, true, 0, nil}},
 		},
 		"no object": {text: `[]`, refused: []string{"/fields must be an object, and is a list"}},
 		"everything wrong at once": {
@@ -36,8 +36,12 @@ func TestAliases(t *testing.T) {
 				"/fields/a b a field has a name of 1 to 128 letters", "/fields/a b/path must begin with /metadata", "/fields/a b/operations/0 must be an update type: one of ADD",
 				"/fields/a b/operations/2 is there twice", "/fields/a b/maxItems must be a whole number from 1 to 1000000", "/fields/B/operations must be a list of one update type or more",
 				"/fields/B/path is missing", "/fields/C must be an object, and is a number", `/fields/D/maxitems names are exact: "maxItems" is meant`,
-				"/fields/D/element unknown member; known are path, operations, distinct, maxItems",
+				"/fields/D/element unknown member; known are path, operations, distinct, maxItems, schema",
 			},
+		},
+		"a schema that is none": {
+			text:    `{"a": {"path": "/metadata/x", "schema": {"type": "thing"}}, "b": {"path": "/metadata/x", "schema": 1}}`,
+			refused: []string{"/fields/a/schema/type", "/fields/b/schema must be an object, true or false"},
 		},
 		"numbers that are no counts": {
 			text:    `{"a": {"path": "/metadata/x", "maxItems": 1.5}, "b": {"path": "/metadata/x", "maxItems": 1e99}, "c": {"path": "/metadata/x", "maxItems": "3"}, "": {"path": "/metadata/x"}}`,

@@ -46,8 +46,9 @@ const (
 	takesDeep      // may be left out
 	takesTag       // the find is about MARC fields
 	belowMetadata  // the path leads below /metadata: what it changes or removes is not the metadata as a whole
+	wholeElements  // its values become elements as they are: a schema judges them when they are read
 
-	list  = takesValue | takesDistinct | belowMetadata
+	list  = takesValue | takesDistinct | belowMetadata | wholeElements
 	match = takesFind | takesMatchAll
 	keyed = takesKey | takesValue | belowMetadata
 	marc  = takesFind | takesTag
@@ -71,12 +72,12 @@ func init() { // the functions look into the table themselves
 		{AddToExisting, list, compileAdd, "value(s) put at the end; creates the list; distinct"},
 		{ClearAllAndReplace, list, compileClearAll, "list = value(s); creates the list; distinct"},
 		{ClearField, belowMetadata, compileClear, "the member is removed"},
-		{FindAndReplace, match | takesValue | takesDistinct, compileReplace, "each match replaced whole by value(s), in place; distinct"},
+		{FindAndReplace, match | takesValue | takesDistinct | wholeElements, compileReplace, "each match replaced whole by value(s), in place; distinct"},
 		{FindAndUpdate, match | takesValue | takesDistinct, compileUpdate, "each match = shallow merge of value over it; null removes a key; distinct"},
 		{FindAndRemove, match | belowMetadata, compileRemove, "matches removed; an emptied list is removed"},
 		{FindAndUpdateHomePage, match | takesValue | takesDistinct, compileHomePage, "as FIND_AND_UPDATE, but of ContactInformation only the home page is replaced, added or removed"},
 		{MergeByKey, keyed | takesOnMissing | takesAppend | takesDeep, compileMergeByKey, "elements with the keys of the value(s) = merge of those over them"},
-		{AppendNewByKey, keyed, compileAppendNew, "value(s) with a key that the list does not have are put at the end; creates the list"},
+		{AppendNewByKey, keyed | wholeElements, compileAppendNew, "value(s) with a key that the list does not have are put at the end; creates the list"},
 		{RemoveByKey, keyed | takesOnMissing, compileRemoveByKey, "elements with the key(s) removed; an emptied list is removed"},
 		{ChangeKey, keyed | takesOnMissing, compileChangeKey, "elements get other keys: {from, to}, one or many at once"},
 		{JSONPatch, takesValue, compileJSONPatch, "RFC 6902, with pointers from the path on"},

@@ -347,6 +347,42 @@ func (h *Host) Settled(id persistence.EntityID, done func()) {
 // SettledAll is Settled for a reader of many entities.
 func (h *Host) SettledAll(done func()) { h.committer.After(h.committer.Last(), done) }
 
+// Decided calls done once every decision that is under way is over, and what it submits is on its way to the disk
+// (SettledAll). So whoever calls after a change of what decisions read knows that all from then on see it.
+func (h *Host) Decided(done func()) {
+	var left atomic.Int64
+	left.Store(1)
+	over := func() {
+		if left.Add(-1) == 0 {
+			done()
+		}
+	}
+	for i := range h.shards {
+		for _, s := range h.shards[i].deciding() {
+			left.Add(1)
+			h.system.Root.Send(s.pid, &delivery{slot: s, then: func() {
+				s.busy.Add(-1)
+				over()
+			}})
+		}
+	}
+	over()
+}
+
+// deciding are the entities of the shard that may be in the middle of a decision. They are kept in memory: each is to be
+// told that it need not be any more.
+func (sh *shard) deciding() (slots []*slot) {
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	for _, s := range sh.slots {
+		if s.busy.Load() > 0 {
+			s.busy.Add(1) // a sweep needs the lock: it does not come in between
+			slots = append(slots, s)
+		}
+	}
+	return slots
+}
+
 // Active is the number of entities in memory.
 func (h *Host) Active() int64 { return h.active.Load() }
 

@@ -51,22 +51,29 @@ func (b *backOff) next(err error) time.Duration {
 	return b.last
 }
 
-// tell gives a job's entity a command, and returns where the job stands then. It does not give up while the node is only
-// busy.
-func (d *Driver) tell(ctx context.Context, id persistence.EntityID, c propagation.Command) (*propagation.State, error) {
+// insist gives a job's entity a command. It does not give up while the node is only busy.
+func insist(ctx context.Context, h Host, id persistence.EntityID, command any) error {
 	var wait backOff
 	for {
-		_, err := ask(ctx, d.host, id, c, entity.Meta{Principal: service, Kind: "service", RequestID: requestID(id)})
+		_, err := ask(ctx, h, id, command, entity.Meta{Principal: service, Kind: "service", RequestID: requestID(id)})
 		switch {
 		case err == nil:
-			return d.state(id)
+			return nil
 		case !passing(err):
-			return nil, fmt.Errorf("tell %v (%T): %w", id, c, err)
+			return fmt.Errorf("tell %v (%T): %w", id, command, err)
 		}
 		if !pause(ctx, wait.next(err)) {
-			return nil, errStopped
+			return errStopped
 		}
 	}
+}
+
+// tell gives a propagation a command, and returns where it stands then.
+func (d *Driver) tell(ctx context.Context, id persistence.EntityID, c propagation.Command) (*propagation.State, error) {
+	if err := insist(ctx, d.courtesy, id, c); err != nil {
+		return nil, err
+	}
+	return d.state(id)
 }
 
 // requestID is what the events of a job's work name as their request.

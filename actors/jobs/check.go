@@ -57,8 +57,8 @@ type Checker struct {
 	host     CheckHost
 	observer Observer
 	log      *slog.Logger
-	notes    notes // collections that may be free
-	waits    waits // for collections whose lock somebody holds; the "job" is the collection itself
+	notes    *notes // collections that may be free
+	waits    *waits // for collections whose lock somebody holds; the "job" is the collection itself
 
 	awaited atomic.Bool // there are links that wait for authorities, or were
 
@@ -86,8 +86,7 @@ func (i *item) key() waitKey { return waitKey{i.collection, i.document, i.cause}
 func NewChecker(s Store, h CheckHost, o Observer, log *slog.Logger) (*Checker, error) {
 	c := &Checker{store: s, host: h, observer: o, log: log, waiting: make(map[waitKey]item),
 		checked: make([]persistence.Position, s.Partitions()), passed: make([]atomic.Uint64, s.Partitions())}
-	c.notes.wake = make(chan struct{}, 1)
-	c.waits.by = make(map[persistence.EntityID]map[persistence.EntityID]bool)
+	c.notes, c.waits = newNotes(), newWaits()
 	awaited, err := anyWaits(s)
 	if err != nil {
 		return nil, err
@@ -183,7 +182,9 @@ func (c *Checker) linked(id persistence.EntityID, r *persistence.Stored) {
 		}
 		items = append(items, item{id, change.Part, cause, value.Revision, partition, r.Position})
 	}
-	c.note(items...)
+	if len(items) > 0 {
+		c.note(items...)
+	}
 }
 
 // note has items checked, as far as there is room; the log has what cannot be noted.

@@ -71,15 +71,14 @@ var LinkOutcomes = []string{"updated", "unchanged", "superseded", "failed"}
 // Driver runs the open jobs of a node.
 type Driver struct {
 	store    Store
-	host     Host
 	settings Settings
 	observer Observer
 	log      *slog.Logger
 	pace     pace
-	courtesy courtesy
+	courtesy *Courtesy
 
-	notes notes
-	waits waits
+	notes *notes
+	waits *waits
 
 	// What the goroutine of Run alone knows.
 	jobs     map[persistence.EntityID]*job
@@ -93,13 +92,11 @@ type Driver struct {
 }
 
 // New makes a driver; nothing runs before Run, but Committed may be called.
-func New(s Store, h Host, settings Settings, o Observer, log *slog.Logger) *Driver {
-	d := &Driver{store: s, host: h, settings: settings, observer: o, log: log,
+func New(s Store, c *Courtesy, settings Settings, o Observer, log *slog.Logger) *Driver {
+	d := &Driver{store: s, courtesy: c, settings: settings, observer: o, log: log,
 		jobs: make(map[persistence.EntityID]*job), causes: make(map[string][]*job), finished: make(chan *run)}
 	d.pace.perSecond = settings.LinksPerSecondMax
-	d.courtesy.host, d.host = h, counted{h, &d.courtesy.own}
-	d.notes.wake = make(chan struct{}, 1)
-	d.waits.by = make(map[persistence.EntityID]map[persistence.EntityID]bool)
+	d.notes, d.waits = newNotes(), newWaits()
 	return d
 }
 
@@ -148,26 +145,27 @@ func pause(ctx context.Context, how time.Duration) bool {
 // errStopped says that the work was stopped: the node ends, or the job was told to.
 var errStopped = errors.New("stopped")
 
-// pace spreads the links of all jobs over time.
+// pace spreads work over time: the links of all jobs, or the items of tasks.
 type pace struct {
-	perSecond int
+	perSecond int           // 0: there is no bound
+	slack     time.Duration // work that came late may be made up for, as much as fits into it
 	mu        sync.Mutex
 	next      time.Time
 }
 
-// take says how long to wait before so many links are asked for.
-func (p *pace) take(links uint64) time.Duration {
+// take says how long to wait before so much is asked for.
+func (p *pace) take(amount uint64) time.Duration {
 	if p.perSecond == 0 {
 		return 0
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if p.next.Before(now) {
-		p.next = now
+	if earliest := now.Add(-p.slack); p.next.Before(earliest) {
+		p.next = earliest
 	}
-	wait := p.next.Sub(now)
-	p.next = p.next.Add(time.Duration(float64(links) / float64(p.perSecond) * float64(time.Second)))
+	wait := max(p.next.Sub(now), 0)
+	p.next = p.next.Add(time.Duration(float64(amount) / float64(p.perSecond) * float64(time.Second)))
 	return wait
 }
 

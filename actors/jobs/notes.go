@@ -21,6 +21,8 @@ type notes struct {
 	wake  chan struct{}
 }
 
+func newNotes() *notes { return &notes{wake: make(chan struct{}, 1)} }
+
 // job notes a job that was born, or that somebody has told what to do.
 func (n *notes) job(id persistence.EntityID) {
 	n.mu.Lock()
@@ -66,11 +68,28 @@ func (n *notes) take() (jobs []persistence.EntityID, freed map[persistence.Entit
 	return jobs, freed, many
 }
 
+// back puts in again what could not be looked at.
+func (n *notes) back(jobs []persistence.EntityID, freed map[persistence.EntityID]bool, many bool) {
+	for _, id := range jobs {
+		n.job(id)
+	}
+	for collection := range freed {
+		n.free(collection)
+	}
+	n.mu.Lock()
+	n.many = n.many || many
+	n.mu.Unlock()
+}
+
 // waits are the collections that jobs wait for. It is safe for concurrent use.
 type waits struct {
 	count atomic.Int64 // of collections
 	mu    sync.Mutex
 	by    map[persistence.EntityID]map[persistence.EntityID]bool // jobs by collection
+}
+
+func newWaits() *waits {
+	return &waits{by: make(map[persistence.EntityID]map[persistence.EntityID]bool)}
 }
 
 func (w *waits) add(collection, job persistence.EntityID) {

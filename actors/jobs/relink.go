@@ -137,7 +137,7 @@ func (r *run) ask(ctx context.Context, name string, documents []string, key stri
 	var wait backOff
 	noted, failures := false, 0
 	for {
-		a, err := ask(ctx, r.host, id, command, m)
+		a, err := ask(ctx, r.courtesy, id, command, m)
 		switch locked, free := lockedBy(err); {
 		case err == nil:
 			if noted {

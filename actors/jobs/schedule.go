@@ -45,9 +45,7 @@ func (d *Driver) look() error {
 	d.overflow = d.overflow || many
 	for i, id := range ids {
 		if err := d.see(id); err != nil {
-			for _, again := range ids[i:] {
-				d.notes.job(again)
-			}
+			d.notes.back(ids[i:], freed, false)
 			return err
 		}
 	}

@@ -146,7 +146,7 @@ func (w *world) headOf(j *fakeJob) []byte {
 // begin starts a driver.
 func (w *world) begin(s Settings) {
 	w.t.Helper()
-	w.driver = New(w, w, s, w.observer(), slog.New(slog.DiscardHandler))
+	w.driver = New(w, NewCourtesy(w), s, w.observer(), slog.New(slog.DiscardHandler))
 	w.observers = []func([]*persistence.Entry){w.driver.Committed}
 	w.run(w.driver.Run)
 }
@@ -225,28 +225,33 @@ func (w *world) command(id persistence.EntityID, c propagation.Command) error {
 		w.mu.Unlock()
 		return propagation.Missing()
 	}
-	facts, parts := entity.Facts{}, map[string]entity.Fact{}
-	for wants := (propagation.Behavior{}).Wants(j.state, c, facts); len(wants) > 0; wants = (propagation.Behavior{}).Wants(j.state, c, facts) {
-		for _, want := range wants {
-			if want.All {
-				all := map[string]entity.Fact{}
-				for part := range j.parts {
-					all[part] = entity.Fact{Exists: true}
-				}
-				facts = entity.FactsOf(nil, all)
-				continue
-			}
-			body, ok := j.parts[want.Part]
-			parts[want.Part] = entity.Fact{Exists: ok, Body: body}
-		}
-		facts = facts.WithParts(maps.Clone(parts))
-	}
-	d, err := propagation.Behavior{}.Decide(j.state, c, facts, entity.Meta{Principal: "concord", Time: start})
+	d, err := decide(propagation.Behavior{}, j.state, c, j.parts, entity.Meta{Principal: "concord", Time: start})
 	w.mu.Unlock()
 	for _, e := range d.Events {
 		w.apply(id, e)
 	}
 	return err
+}
+
+// decide is the decision of a kind on a command, with all the facts that it wants.
+func decide[S, C, E any](b entity.Behavior[S, C, E], s S, c C, stored map[string][]byte, m entity.Meta) (entity.Decision[E], error) {
+	facts, parts := entity.Facts{}, map[string]entity.Fact{}
+	for wants := b.Wants(s, c, facts); len(wants) > 0; wants = b.Wants(s, c, facts) {
+		for _, want := range wants {
+			if want.All {
+				all := map[string]entity.Fact{}
+				for part := range stored {
+					all[part] = entity.Fact{Exists: true}
+				}
+				facts = entity.FactsOf(nil, all)
+				continue
+			}
+			body, ok := stored[want.Part]
+			parts[want.Part] = entity.Fact{Exists: ok, Body: body}
+		}
+		facts = facts.WithParts(maps.Clone(parts))
+	}
+	return b.Decide(s, c, facts, m)
 }
 
 // relink is what a collection does, in short.

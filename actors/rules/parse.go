@@ -4,13 +4,12 @@ import (
 	"crypto/sha256"
 	"errors"
 
+	"concord/actors/fields"
 	"concord/actors/jsonvalue"
 	"concord/actors/lock"
+	"concord/actors/lookup"
 	"concord/actors/problem"
 )
-
-// later are parts of a collection type that this version does not offer: they are refused, not ignored.
-var later = []string{"keys", "indexes", "fields"}
 
 // Parse reads the text of a collection type. Every part is optional; what is left out is as in None. It is strict: an
 // unknown member, a wrong kind of value and anything out of bounds are an `invalid` *problem.Problem that names the
@@ -21,18 +20,17 @@ func Parse(text []byte) (*Type, error) {
 	if err != nil {
 		return None, syntax(err)
 	}
-	for _, name := range later {
-		if _, given := root.Get(name); given {
-			return None, problem.At("/"+name, "this version of Concord does not offer %q in a collection type yet: leave it out", name)
-		}
-	}
 	t := *None
+	var keys, indexes []*lookup.Lookup
 	t.Hash = sha256.Sum256(text)
 	err = object{
 		{"lock", lockObject(&t.Lock)},
 		{"requireVersion", boolean(&t.RequireVersion)},
 		{"conflict", conflictObject(&t.Conflict)},
 		{"schemas", schemasObject(&t.Schemas)},
+		{"keys", parsed(&keys, lookup.ParseKeys)},
+		{"indexes", parsed(&indexes, lookup.ParseIndexes)},
+		{"fields", parsed(&t.Fields, fields.ParseAliases)},
 		{"links", linksObject(&t.Links)},
 	}.read(root, "")
 	if err != nil {
@@ -41,7 +39,20 @@ func Parse(text []byte) (*Type, error) {
 	if err := t.Lock.Validate(); err != nil {
 		return None, explained(err, root)
 	}
+	t.Lookups = lookup.NewSet(keys, indexes)
 	return &t, nil
+}
+
+// parsed is a part that another package reads.
+func parsed[T any](into *T, parse func(*jsonvalue.Value, string) (T, *problem.Problem)) reader {
+	return func(v *jsonvalue.Value, path string) error {
+		read, refused := parse(v, path)
+		if refused != nil {
+			return refused
+		}
+		*into = read
+		return nil
+	}
 }
 
 func lockObject(s *lock.Settings) reader {

@@ -7,11 +7,14 @@ package rules
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
+	"concord/actors/fields"
 	"concord/actors/links"
 	"concord/actors/lock"
+	"concord/actors/lookup"
 	"concord/actors/rules/rulespb"
 )
 
@@ -22,8 +25,10 @@ type Type struct {
 	Conflict       Conflict
 	Schemas        Schemas
 	Links          Links
-	Version        uint64            // of the type's entity; 0: Parse does not know it
-	Hash           [sha256.Size]byte // SHA-256 of the accepted text; zero of None
+	Lookups        *lookup.Set             // keys and indexes; nil: there are none
+	Fields         map[string]fields.Alias // what instructions of bulk updates may name
+	Version        uint64                  // of the type's entity; 0: Parse does not know it
+	Hash           [sha256.Size]byte       // SHA-256 of the accepted text; zero of None
 }
 
 // None is what holds for a collection without a type, and for one whose type is gone: every policy may be asked for, and
@@ -32,9 +37,19 @@ var None = &Type{Lock: lock.DefaultSettings, Links: Links{Rules: links.DefaultRu
 
 // State is a collection type as it is stored. The zero value is one that never was.
 type State struct {
-	Text    []byte // the accepted bytes; none once it is deleted
-	Version uint64
-	Deleted bool
+	Text     []byte // the accepted bytes; none once it is deleted
+	Version  uint64
+	Deleted  bool
+	Declared []uint64 // numbers of its keys and indexes
+	Built    []uint64 // those of them that every collection of the type is found by
+}
+
+// IsBuilt says that every collection of the type is found by the lookup.
+func (s State) IsBuilt(lookup uint64) bool { return slices.Contains(s.Built, lookup) }
+
+// Building says that there are keys or indexes which are not built.
+func (s State) Building() bool {
+	return slices.ContainsFunc(s.Declared, func(n uint64) bool { return !s.IsBuilt(n) })
 }
 
 // Live says that there is such a type.
@@ -45,7 +60,7 @@ func EncodeState(s State) []byte {
 	if s.Version == 0 {
 		return nil
 	}
-	b, err := proto.Marshal(&rulespb.State{Text: s.Text, Version: s.Version, Deleted: s.Deleted})
+	b, err := proto.Marshal(&rulespb.State{Text: s.Text, Version: s.Version, Deleted: s.Deleted, Declared: s.Declared, Built: s.Built})
 	if err != nil {
 		panic("rules: a message without strings cannot fail to marshal: " + err.Error())
 	}
@@ -58,7 +73,7 @@ func DecodeState(b []byte) (State, error) {
 	if err := proto.Unmarshal(b, &m); err != nil {
 		return State{}, fmt.Errorf("state of a collection type: %w", err)
 	}
-	return State{Text: m.GetText(), Version: m.GetVersion(), Deleted: m.GetDeleted()}, nil
+	return State{Text: m.GetText(), Version: m.GetVersion(), Deleted: m.GetDeleted(), Declared: m.GetDeclared(), Built: m.GetBuilt()}, nil
 }
 
 // Decode is what the stored state of a type's entity (entity.Facts.Of) sets: None if there is no such type, never was

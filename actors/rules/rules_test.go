@@ -114,7 +114,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		"{\"lock\":{\"mode\":\"\xff\"}}":                     {"/lock/mode", "invalid UTF-8"},
 		strings.Repeat("[", 70) + strings.Repeat("]", 70):    {strings.Repeat("/0", 64), "nested deeper than 64"},
 
-		`{"locks":{}}`:                         {"/locks", "known are lock, requireVersion, conflict, schemas, links"},
+		`{"locks":{}}`:                         {"/locks", "known are lock, requireVersion, conflict, schemas, keys, indexes, fields, links"},
 		`{"Lock":{}}`:                          {"/Lock", `names are exact: "lock" is meant`},
 		`{"lock":{"TTL":9}}`:                   {"/lock/TTL", `"ttl" is meant`},
 		`{"lock":{"operationExpiry":9}}`:       {"/lock/operationExpiry", "known are mode, ttl, minTtl, maxTtl, maxWaiters, waiterTtl, offerWindow, contest, lockedStatus"},
@@ -123,9 +123,9 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		`{"` + long + `":1}`:                   {"", "a name of 1000 bytes"},
 		`{"lock":{"` + long + `":1}}`:          {"/lock", "a name of 1000 bytes"},
 
-		`{"keys":[]}`:                      {"/keys", "does not offer"},
-		`{"indexes":[]}`:                   {"/indexes", "does not offer"},
-		`{"requireVersion":1,"fields":{}}`: {"/fields", "does not offer"},
+		`{"keys":{}}`:    {"/keys", "must be a list"},
+		`{"indexes":{}}`: {"/indexes", "must be a list"},
+		`{"fields":[]}`:  {"/fields", "must be an object"},
 
 		`{"requireVersion":1}`:                        {"/requireVersion", "true or false"},
 		`{"requireVersion":null}`:                     {"/requireVersion", "true or false"},

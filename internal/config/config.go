@@ -32,12 +32,14 @@ type Config struct {
 	Store       Store
 	Retention   Retention
 	API         transport.Limits
+	CMR         CMR
 	Operations  operations.Limits
 	Host        host.Bounds
 	Idempotency Idempotency
 	Events      Events
 	Merge       Merge
 	Propagation jobs.Settings
+	Tasks       jobs.TaskSettings // of bulk
 	Subject     Subject
 	Backup      Backup
 	TestClock   bool
@@ -53,6 +55,9 @@ type NATS struct {
 	Listen string // host:port of the embedded server
 	URL    string // of servers that run elsewhere, with commas between; empty: the embedded one. It may hold secrets
 }
+
+// CMR is what clients of that system ask over HTTP.
+type CMR struct{ BodyMaxBytes int }
 
 // HTTP is the other API.
 type HTTP struct{ Listen string }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"concord/actors/authority"
+	"concord/actors/bulk"
 	"concord/actors/collection"
 	"concord/actors/collectiontype"
 	"concord/actors/host"
@@ -12,6 +13,7 @@ import (
 	"concord/actors/upload"
 	"concord/persistence/pebblestore"
 	"concord/transport"
+	"concord/transport/cmr"
 	"concord/transport/operations"
 )
 
@@ -41,6 +43,8 @@ const (
 	workersMax    = 64      // each is a process
 	windowMax     = 256
 	jobsMax       = 64
+	openTasksMax  = 1000 // each is looked at before another one is taken
+	openItemsMax  = 100_000_000
 	requestMax    = 4 * mib // well below the 8 MiB of the embedded server, so that it is we who refuse
 )
 
@@ -51,6 +55,7 @@ func table(c *Config) []Setting {
 	col, up, colDefault, upDefault := &limits.Actors.Collection, &limits.Actors.Upload, collection.DefaultLimits, upload.DefaultLimits
 	kind, kindDefault := &limits.Actors.Type, collectiontype.DefaultLimits
 	named, namedDefault := &limits.Actors.Authority, authority.DefaultLimits
+	tasks, tasksDefault := &limits.Bulk, operations.DefaultBulk
 	return []Setting{
 		{"data", "data", text(&c.Data, "data", directory), "directory of all that is stored; mem: keeps it in memory, for tests"},
 		{"nats.listen", "nats", text(&c.NATS.Listen, "127.0.0.1:4222", address), "where the embedded NATS server listens; port 0 takes a free one"},
@@ -72,6 +77,7 @@ func table(c *Config) []Setting {
 		{"limits.type", "", size(&kind.MaxBytes, kindDefault.MaxBytes, kib, mib), "one collection type"},
 		{"limits.authority", "", size(&named.RecordMaxBytes, namedDefault.RecordMaxBytes, kib, requestMax), "the record of one authority"},
 		{"limits.request", "", size(&c.API.RequestMaxBytes, transport.DefaultLimits.RequestMaxBytes, 64*kib, requestMax), "one request or answer; more goes by upload or page by page"},
+		{"limits.cmr", "", size(&c.CMR.BodyMaxBytes, cmr.DefaultLimits.BodyMaxBytes, 64*kib, bulk.PostedMaxBytes), "one bulk update in the words of CMR, over HTTP"},
 		{"limits.header", "", size(&c.API.HeaderMaxBytes, transport.DefaultLimits.HeaderMaxBytes, 256, 64*kib), "the value of one header"},
 		{"limits.version.documents", "", count(&col.VersionMaxParts, colDefault.VersionMaxParts, 100_000), "documents that one version changes"},
 		{"limits.version.bytes", "", size(&col.VersionMaxBytes, colDefault.VersionMaxBytes, 64*kib, 64*mib), "contents that one version writes"},
@@ -110,6 +116,16 @@ func table(c *Config) []Setting {
 		{"propagation.window", "", count(&c.Propagation.Window, jobs.DefaultSettings.Window, windowMax), "collections of a job that are brought up to date at once; one while others have requests in flight"},
 		{"propagation.jobsAtOnce", "", count(&c.Propagation.JobsAtOnce, jobs.DefaultSettings.JobsAtOnce, jobsMax), "jobs that are worked on at once; those of one cause come one after another"},
 		{"propagation.linksPerSecond", "", bounded[int]{&c.Propagation.LinksPerSecondMax, jobs.DefaultSettings.LinksPerSecondMax, 0, 1_000_000_000, counts}, "links that all jobs together bring up to date in a second; 0: as many as they can"},
+
+		{"bulk.enabled", "", toggled{&tasks.Enabled, tasksDefault.Enabled}, "takes bulk updates; off, those that are there go on"},
+		{"bulk.items", "", count(&tasks.ItemsMax, tasksDefault.ItemsMax, bulk.ItemsMax), "items of one bulk task"},
+		{"bulk.openTasks", "", count(&tasks.OpenTasksMax, tasksDefault.OpenTasksMax, openTasksMax), "bulk tasks of a provider that have not ended"},
+		{"bulk.openItems", "", count(&tasks.OpenItemsMax, tasksDefault.OpenItemsMax, openItemsMax), "items of all bulk tasks of a provider that have not ended; one alone may have more"},
+		{"bulk.retention", "", duration(&tasks.Retention, tasksDefault.Retention, time.Minute, 3650*day), "how long the list of a bulk task that has ended is kept, and what came of it"},
+		{"bulk.window", "", count(&c.Tasks.Window, jobs.DefaultTaskSettings.Window, windowMax), "items of a bulk task that are under way at once; one while others have requests in flight"},
+		{"bulk.tasksAtOnce", "", count(&c.Tasks.TasksAtOnce, jobs.DefaultTaskSettings.TasksAtOnce, jobsMax), "bulk tasks that are worked on at once, each of another provider; those of one provider come one after another"},
+		{"bulk.itemsPerSecond", "", bounded[int]{&c.Tasks.ItemsPerSecondMax, jobs.DefaultTaskSettings.ItemsPerSecondMax, 0, 1_000_000_000, counts}, "items that all bulk tasks together get through in a second; 0: as many as they can"},
+		{"bulk.slice", "", duration(&c.Tasks.Slice, jobs.DefaultTaskSettings.Slice, 100*time.Millisecond, time.Hour), "how long the bulk tasks of a provider go on while those of another wait for their turn"},
 
 		{"subject.prefix", "", text(&c.Subject.Prefix, "concord.v1", subjectPrefix), "how all subjects of the service begin"},
 		{"backup.dir", "backup-dir", text(&c.Backup.Dir, "", path), "directory that backups are written below; none: backup in the data directory"},

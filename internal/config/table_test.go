@@ -3,6 +3,7 @@ package config
 import (
 	"math/rand/v2"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -71,7 +72,7 @@ func TestEveryFieldIsASetting(t *testing.T) {
 func another(s Setting) string {
 	switch s.Kind() {
 	case "bool":
-		return "true"
+		return strconv.FormatBool(s.Default() == "false")
 	case "choice":
 		list := strings.Split(s.Range(), ", ")
 		return list[(len(list)+rand.IntN(len(list)-1)+1+indexOf(list, s.Default()))%len(list)]

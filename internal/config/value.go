@@ -99,10 +99,14 @@ func (v bounded[T]) span() string {
 }
 func (bounded[T]) mask(text string) string { return text }
 
-// toggled is a field that is on or off: off, unless somebody turns it on.
-type toggled struct{ field *bool }
+// toggled is a field that is on or off.
+type toggled struct {
+	field *bool
+	def   bool
+}
 
-func toggle(field *bool) value { return toggled{field} }
+// toggle is off, unless somebody turns it on.
+func toggle(field *bool) value { return toggled{field, false} }
 
 func (v toggled) set(text string) error {
 	on, err := parseBool(text)
@@ -113,9 +117,9 @@ func (v toggled) set(text string) error {
 	return nil
 }
 
-func (v toggled) reset()                { *v.field = false }
+func (v toggled) reset()                { *v.field = v.def }
 func (v toggled) show() string          { return strconv.FormatBool(*v.field) }
-func (toggled) standard() string        { return strconv.FormatBool(false) }
+func (v toggled) standard() string      { return strconv.FormatBool(v.def) }
 func (toggled) kind() string            { return kindBool }
 func (toggled) span() string            { return "true, false" }
 func (toggled) mask(text string) string { return text }

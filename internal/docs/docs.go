@@ -6,12 +6,16 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"concord/actors/bound"
+	"concord/actors/bulk"
 	"concord/actors/collection"
 	"concord/actors/lock"
+	"concord/actors/lookup"
 	"concord/internal/config"
+	"concord/transport/cmr"
 	"concord/transport/dossier"
 	"concord/transport/kinvey"
 	"concord/transport/operations"
@@ -42,11 +46,12 @@ func document(args []string) (string, error) {
 	case len(args) == 1 && args[0] == "wire":
 		s := &operations.Service{}
 		table := s.Table()
-		aliases := append(dossier.Aliases(table), kinvey.Aliases(table, s.Timed())...)
+		aliases := slices.Concat(dossier.Aliases(table), kinvey.Aliases(table, s.Timed()), cmr.Aliases(table, s.BulkWords(), cmr.DefaultLimits))
 		return string(schema.Wire(table, aliases, config.Default().Subject.Prefix)), nil
 	case len(args) == 1 && args[0] == "bounds":
 		return config.Markdown() + bounds("Of locks; a collection type may set those that have a range", lock.Bounds()) +
-			bounds("Of conflicts, merges and schemas", collection.Bounds()), nil
+			bounds("Of conflicts, merges and schemas", collection.Bounds()) + bounds("Of bulk updates", bulk.Bounds()) +
+			bounds("Of keys and indexes", lookup.Bounds()), nil
 	default:
 		return "", fmt.Errorf("usage: go run ./internal/docs wire|bounds")
 	}

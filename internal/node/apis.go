@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"concord/actors/problem"
 	"concord/internal/telemetry"
 	"concord/transport"
+	"concord/transport/cmr"
 	"concord/transport/dossier"
 	"concord/transport/httpapi"
 	"concord/transport/kinvey"
@@ -39,7 +42,8 @@ func (n *Node) startAPIs() (err error) {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}
 	n.http = httpapi.New(httpapi.Config{Version: n.options.Version, Prefix: n.options.Prefix, Loopback: n.options.AuthOff,
-		Aliases: append(dossier.Aliases(table), kinvey.Aliases(table, n.service.Timed())...), Debug: n.options.Debug, Health: n.store.Health, Ready: n.isReady, Extra: n.extraRoutes()},
+		Aliases: slices.Concat(dossier.Aliases(table), kinvey.Aliases(table, n.service.Timed()), cmr.Aliases(table, n.service.BulkWords(), n.cmrLimits())),
+		Debug:   n.options.Debug, Health: n.store.Health, Ready: n.isReady, Extra: n.extraRoutes()},
 		n.gate, table, n.requestID, httpapi.Observer{
 			Answered: n.answered("http", table), Refused: n.refused, Dropped: n.metrics.Dropped, Panicked: n.panicked,
 			Warned: func(text string) { n.log.Warn().Msg(text) },
@@ -50,6 +54,12 @@ func (n *Node) startAPIs() (err error) {
 		}
 	})
 	return nil
+}
+
+// cmrLimits are those of CMR's aliases.
+func (n *Node) cmrLimits() cmr.Limits {
+	return cmr.Limits{BodyMaxBytes: cmp.Or(n.options.CMRMaxBytes, cmr.DefaultLimits.BodyMaxBytes),
+		RequestMaxBytes: n.options.Transport.RequestMaxBytes}
 }
 
 // isReady says why the node takes no work, if it does not.

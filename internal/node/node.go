@@ -56,14 +56,16 @@ type Options struct {
 
 	Scripts *quickjs.Options // how merge scripts are run; nil: they are not
 
-	Limits    operations.Limits
-	Transport transport.Limits
-	Bounds    host.Bounds
-	Store     pebblestore.Options
-	Retention pebblestore.Policy // of collections
-	Outcomes  uint64             // bytes that the memory of idempotency keys may take
-	Jobs      jobs.Settings      // the zero value: the default
-	Events    fanout.Config
+	Limits      operations.Limits
+	Transport   transport.Limits
+	CMRMaxBytes int // of a bulk update in the words of CMR; 0: the default
+	Bounds      host.Bounds
+	Store       pebblestore.Options
+	Retention   pebblestore.Policy // of collections
+	Outcomes    uint64             // bytes that the memory of idempotency keys may take
+	Jobs        jobs.Settings      // the zero value: the default
+	Tasks       jobs.TaskSettings  // of bulk; the zero value: the default
+	Events      fanout.Config
 	// LinkEvents is the stream of link updates; without a name it is CONCORD_LINKS, with the bounds of Events.
 	LinkEvents fanout.Config
 	BackupDir  string
@@ -94,6 +96,8 @@ type Node struct {
 	trimmer *pebblestore.Trimmer
 	jobs    *jobs.Driver
 	checker *jobs.Checker
+	indexer *jobs.Indexer
+	tasks   *jobs.Tasks
 	http    *httpapi.Server
 	listen  net.Listener
 	cleanup func() error
@@ -209,7 +213,7 @@ func (n *Node) startCore() (err error) {
 	}
 	n.comm = persistence.NewCommitter(n.store, persistence.CommitMetrics{Group: n.metrics.Group, Synced: n.metrics.Synced},
 		board.Committed, n.tail.Committed, n.links.Committed, watchers.Committed, n.trimmer.Committed, n.jobs.Committed, n.checker.Committed,
-		operations.CountMerges(n.metrics.Merged), func(g []*persistence.Entry) { n.host.Committed(g) })
+		n.indexer.Committed, n.tasks.Committed, operations.CountMerges(n.metrics.Merged), func(g []*persistence.Entry) { n.host.Committed(g) })
 	world := &entity.World{Store: n.store, Committer: n.comm, Now: n.clock.Now, Started: n.clock.Now(), Recent: entity.NewRecent(),
 		Panicked: func(id persistence.EntityID, requestID string, cause any, stack []byte) {
 			n.metrics.Panicked()
@@ -234,7 +238,10 @@ func (n *Node) startCore() (err error) {
 		Exists: transport.NewProviders(n.service.ProviderExists).Exists}
 	n.watchGauges()
 	n.run()
-	return n.service.SettleSources(context.Background())
+	if err := n.service.SettleSources(context.Background()); err != nil {
+		return err
+	}
+	return n.service.SettleBulkNames(context.Background())
 }
 
 // The key that lock tokens are made of is the store's: made once, and kept in it, also in its backups.
@@ -283,6 +290,8 @@ func (n *Node) run() {
 	}
 	n.running.Go(func() { n.upkeep(hostContext) })
 	n.working.Go(func() { n.jobs.Run(jobsContext) })
+	n.working.Go(func() { n.indexer.Run(jobsContext) })
+	n.working.Go(func() { n.tasks.Run(jobsContext) })
 	n.working.Go(func() {
 		if err := n.checker.Run(jobsContext); err != nil {
 			n.log.Error().Err(err).Msg("the check of links ended")

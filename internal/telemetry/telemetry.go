@@ -35,6 +35,7 @@ type Metrics struct {
 	locks        locks
 	merges       merges
 	jobs         jobs
+	tasks        tasks
 }
 
 // Buckets in seconds: from a cached read to a request that has waited far too long.
@@ -82,6 +83,7 @@ func New(version string) *Metrics {
 	m.locks = newLocks(m.Registry)
 	m.merges = newMerges(m.Registry)
 	m.jobs = newJobs(m.Registry)
+	m.tasks = newTasks(m.Registry)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "concord", Name: "build_info",
 		Help: "1, labelled with the build.", ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()}})
 	info.Set(1)

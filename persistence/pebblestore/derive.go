@@ -61,8 +61,12 @@ func (d *deriver) edges(p persistence.Partition) error {
 	}
 	err = d.from.each(p, familyEdge, func(key, value []byte) error {
 		e, base, err := parseEdge(key, value)
+		if err != nil {
+			return err
+		}
 		d.heads[e] = &derivedHead{persistence.HeadOf(base.GetHead()), base.GetHead().GetSeq(), gaps[e]}
-		return err
+		d.w.keys.entity = e
+		return d.found(e, nil, base.GetHead().GetState())
 	})
 	if err != nil {
 		return err
@@ -144,9 +148,22 @@ func (d *deriver) cross(e persistence.EntityID, head *derivedHead, seq uint64) e
 	if err != nil {
 		return err
 	}
+	if err := d.found(e, head.State, g.GetHead().GetState()); err != nil {
+		return err
+	}
 	head.Head, head.edge, head.gaps = persistence.HeadOf(g.GetHead()), g.GetHead().GetSeq(), head.gaps[1:]
 	d.w.beside(0, &persistence.Projection{Timers: timersOf(g)})
 	return nil
+}
+
+// found writes the entries that an entity has by its state, from one state to a later one.
+func (d *deriver) found(e persistence.EntityID, before, after []byte) error {
+	index, err := d.fold.State(e, before, after)
+	if err != nil {
+		return fmt.Errorf("index of %v: %w", e, err)
+	}
+	d.w.index(index)
+	return d.flushIfLarge()
 }
 
 func (d *deriver) flushIfLarge() error {

@@ -12,7 +12,7 @@ import (
 )
 
 // mixed is a kind that does what no kind does yet and any may: it has versions, and between them events that make none,
-// with timers, and with parts of their own.
+// with timers, and with parts of their own; and it is found by its state.
 type mixed struct{}
 
 const kindMixed persistence.Kind = 98
@@ -20,6 +20,7 @@ const kindMixed persistence.Kind = 98
 type mixedState struct {
 	Due   time.Time
 	Count int
+	Value int // of the newest event, that it is found by; 0: it is not
 }
 
 // mixedEvent is the command, too.
@@ -49,7 +50,7 @@ func (mixed) decide(s mixedState, c *mixedEvent, _ entity.Facts, _ entity.Meta) 
 }
 
 func (mixed) Evolve(s mixedState, e mixedEvent, _ entity.Stamp) mixedState {
-	s.Count++
+	s.Count, s.Value = s.Count+1, e.Value
 	if !e.Was.IsZero() || !e.Due.IsZero() {
 		s.Due = e.Due
 	}
@@ -60,12 +61,26 @@ func (mixed) Answer(_, s mixedState, _ *mixedEvent, x entity.Case) entity.Answer
 	return entity.Answer{Status: 200, Version: x.At.Version, Body: fmt.Append(nil, s.Count)}
 }
 
-func (mixed) Project(_ mixedState, e mixedEvent, _ entity.Stamp) (p entity.Projection) {
+// Found has an entry for the value of the state.
+func (mixed) Found(before, after mixedState) (changes []persistence.IndexChange) {
+	if before.Value == after.Value {
+		return nil
+	}
+	for _, s := range []mixedState{before, after} {
+		if s.Value != 0 {
+			changes = append(changes, persistence.IndexChange{Name: "mixed.value", Term: fmt.Sprint(s.Value), Removed: s == before})
+		}
+	}
+	return changes
+}
+
+func (b mixed) Project(before mixedState, e mixedEvent, at entity.Stamp) (p entity.Projection) {
 	if e.Part != "" {
 		p.Parts = []entity.PartInfo{{ID: e.Part, Removed: e.Removed, Info: fmt.Append(nil, "value ", e.Value)}}
 		p.Index = mixedIndex(e.Part, p.Parts[0].Info)
 		p.Index[0].Removed = e.Removed
 	}
+	p.Index = append(p.Index, b.Found(before, b.Evolve(before, e, at))...)
 	if !e.Was.IsZero() || !e.Due.IsZero() {
 		p.Timers = []entity.Timer{{Name: "t", Was: e.Was, Due: e.Due}}
 	}
@@ -123,6 +138,14 @@ func withMixed(kinds map[persistence.Kind]actors.Kind) map[persistence.Kind]acto
 			return entity.Rebuild(mixed{}, h, rec, hash)
 		},
 		Index: func(part string, info []byte) ([]persistence.IndexChange, error) { return mixedIndex(part, info), nil },
+		Found: func(before, after []byte) ([]persistence.IndexChange, error) {
+			was, err := mixed{}.DecodeState(before)
+			if err != nil {
+				return nil, err
+			}
+			is, err := mixed{}.DecodeState(after)
+			return mixed{}.Found(was, is), err
+		},
 	}
 	return kinds
 }

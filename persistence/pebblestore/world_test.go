@@ -37,6 +37,9 @@ var fold = persistence.Fold{
 	Part: func(e persistence.EntityID, part string, info []byte) ([]persistence.IndexChange, error) {
 		return kinds[e.Kind].Index(part, info)
 	},
+	State: func(e persistence.EntityID, before, after []byte) ([]persistence.IndexChange, error) {
+		return kinds[e.Kind].Found(before, after)
+	},
 }
 
 // tester is what *testing.T and *rapid.T have in common.
@@ -278,8 +281,10 @@ func (h *history) step() {
 		h.provider()
 	case 6:
 		h.upload()
-	case 7, 8:
+	case 7:
 		h.mixed()
+	case 8:
+		h.bulk()
 	case 9, 10, 11:
 		h.lock()
 	default:

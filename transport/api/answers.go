@@ -65,6 +65,7 @@ type Type struct {
 	Seq       uint64          `json:"seq" doc:"Number of the event that made it"`
 	Updated   time.Time       `json:"updated"`
 	Principal string          `json:"principal" doc:"Who made it"`
+	Building  [][]string      `json:"building,omitempty" doc:"Of the newest version: keys and indexes that are still being built, each by its paths; until then nothing is found by them"`
 	Value     json.RawMessage `json:"value" doc:"The collection type, as it was sent"`
 }
 
@@ -106,6 +107,7 @@ type Version struct {
 	// Relinked says that the service has brought links up to date.
 	Relinked    bool   `json:"relinked,omitempty" doc:"The service has brought links up to date: nobody has edited anything"`
 	Propagation string `json:"propagation,omitempty" doc:"Job that it is part of, if it is"`
+	Bulk        string `json:"bulk,omitempty" doc:"Bulk task that has written it, if one has"`
 	transport.Changed
 }
 

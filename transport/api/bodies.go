@@ -58,6 +58,19 @@ type TypeRequest struct {
 	Conflict       *TypeConflict `json:"conflict,omitempty" doc:"What becomes of a write whose base is stale"`
 	Schemas        *TypeSchemas  `json:"schemas,omitempty" doc:"What the contents must be like"`
 	Links          *TypeLinks    `json:"links,omitempty" doc:"What becomes of fields that name an authority"`
+
+	Keys    [][]string           `json:"keys,omitempty" maxItems:"16" doc:"What names a collection beside its id: lists of 1 to 8 paths below /metadata, without *. A collection has the key if there is a string, a number, a boolean or null at each of them"`
+	Indexes []string             `json:"indexes,omitempty" maxItems:"32" doc:"What collections can be asked for by: paths below /metadata, in which * is exactly one level; each string, number, boolean or null there is found. Metadata have at most 1000 such values"`
+	Fields  map[string]TypeField `json:"fields,omitempty" doc:"Names that instructions of bulk updates may use for paths"`
+}
+
+// TypeField is a path with a name, and what instructions may do there.
+type TypeField struct {
+	Path       string          `json:"path" doc:"JSON Pointer from the collection: /metadata/... or /documents/<id>/...; * is exactly one level"`
+	Operations []string        `json:"operations,omitempty" doc:"Types of instructions that may name it; left out: all"`
+	Distinct   *bool           `json:"distinct,omitempty" doc:"Lists keep the first of equal elements; default true"`
+	MaxItems   uint64          `json:"maxItems,omitempty" doc:"How long an instruction may make the list"`
+	Schema     json.RawMessage `json:"schema,omitempty" doc:"JSON Schema (2020-12) of an element that an instruction adds or changes"`
 }
 
 // TypeLock is how collections of a type are locked. Times are in seconds, and may be fractional.

@@ -2,15 +2,9 @@ package client
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
-	"reflect"
-	"time"
 
-	"github.com/nats-io/nats.go"
-
-	"concord/transport"
+	"concord/persistence"
 )
 
 // States in which a propagation has ended.
@@ -20,13 +14,6 @@ const (
 	JobCancelled           = "CANCELLED"
 	JobSuperseded          = "SUPERSEDED" // by a newer change of the same cause
 	JobFailed              = "FAILED"
-)
-
-// Bounds of the watch of a job.
-const (
-	jobPollMin = 100 * time.Millisecond // until the second look; each is later than the one before
-	jobPollMax = time.Second
-	jobGap     = 250 * time.Millisecond // between two looks, however many events there are
 )
 
 // JobEnded says that a propagation changes no more links, unless it is retried.
@@ -111,64 +98,8 @@ func InState(state string) CallOption { return Set("state", state) }
 // goes on. A lost connection and a service that is starting are waited out. Another error, such as that there is no such job,
 // is the last that it yields.
 func (c *Client) WatchPropagation(ctx context.Context, id string, options ...CallOption) iter.Seq2[Propagation, error] {
-	return func(yield func(Propagation, error) bool) {
-		w := &jobWatch{client: c, id: id, options: options, yield: yield}
-		if err := w.run(ctx); err != nil && !errors.Is(err, errEnough) && ctx.Err() == nil {
-			yield(Propagation{}, err)
-		}
-	}
+	return propagations.watch(ctx, c, id, options)
 }
 
-// jobWatch is one loop over WatchPropagation, all on the caller's goroutine.
-type jobWatch struct {
-	client  *Client
-	id      string
-	options []CallOption
-	yield   func(Propagation, error) bool
-	last    *Propagation // that was yielded
-}
-
-func (w *jobWatch) run(ctx context.Context) error {
-	provider := w.client.providerOf(w.options)
-	if err := transport.CheckIDs(&transport.Request{Op: w.client.table["propagation.get"], Provider: provider, ID: w.id}); err != nil {
-		return local(err)
-	}
-	events, err := w.client.follow(w.client.options.Prefix + ".event.propagation." + provider + "." + w.id)
-	if err != nil {
-		return fmt.Errorf("watch %s: %w", w.id, err)
-	}
-	defer events.close()
-	for wait := jobPollMin; ; wait = min(2*wait, jobPollMax) {
-		ended, err := w.look(ctx)
-		if ended || err != nil && !passes(err) {
-			return err
-		}
-		switch events.wait(ctx.Done(), wait, func(*nats.Msg) bool { return true }) {
-		case byContext:
-			return ctx.Err()
-		case byClose:
-			return fmt.Errorf("watch %s: %w", w.id, ErrClosed)
-		case byTime:
-		case byMessage, byConnection:
-			if !pause(ctx, jobGap) { // a busy job has many events
-				return ctx.Err()
-			}
-		}
-	}
-}
-
-// look yields the job if it has changed; ended says that it will not any more.
-func (w *jobWatch) look(ctx context.Context) (ended bool, err error) {
-	job, err := w.client.PropagationGet(ctx, w.id, w.options...)
-	if err != nil {
-		return false, err
-	}
-	if w.last != nil && reflect.DeepEqual(w.last, job) {
-		return false, nil
-	}
-	w.last = job
-	if !w.yield(*job, nil) {
-		return false, errEnough
-	}
-	return JobEnded(job), nil
-}
+// propagations are what a watch of one must know.
+var propagations = &jobKind[Propagation]{kind: persistence.KindPropagation, get: "propagation.get", read: (*Client).PropagationGet, ended: JobEnded}

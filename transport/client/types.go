@@ -84,6 +84,17 @@ type (
 	PropagationItemPage = api.PropagationItemPage
 	Report              = api.Report
 	ReportPage          = api.ReportPage
+
+	BulkRequest  = api.BulkRequest
+	BulkTargets  = api.BulkTargets
+	BulkTarget   = api.BulkTarget
+	BulkTask     = api.BulkTask
+	BulkCounts   = api.BulkCounts
+	BulkPage     = api.BulkPage
+	BulkItem     = api.BulkItem
+	BulkItemPage = api.BulkItemPage
+	BulkAsked    = api.BulkAsked
+	BulkRetry    = api.BulkRetry
 )
 
 // Result is the answer to a write. A write that was parked, because it was sent with QueueIfLocked and the collection was

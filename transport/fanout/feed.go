@@ -38,7 +38,7 @@ func eventsFeed(published func(persistence.Kind) bool) feed {
 		leaves: func(*recordpb.Record) bool { return true },
 		render: func(t *Tail, e persistence.EntityID, rec *recordpb.Record) ([]outgoing, error) {
 			dropped := planted.DropOutbox && rec.GetSeq()%17 == 0
-			if !published(e.Kind) || dropped {
+			if !published(e.Kind) || !transport.Leaves(rec) || dropped {
 				return nil, nil
 			}
 			event := transport.EventOf(rec)

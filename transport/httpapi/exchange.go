@@ -23,6 +23,8 @@ type exchange struct {
 	alias   *transport.Alias // by which it came; nil: by the operation's own route
 	wire    *http.ResponseController
 
+	long bool // its body is one of the long ones
+
 	ifNoneMatch string // of a read: it is for the answer, not for the handler
 	started     bool   // something of the answer has been written
 }
@@ -76,6 +78,10 @@ func (x *exchange) operate() error {
 		return err
 	}
 	defer s.requests.leave()
+	defer x.leaveLong()
+	if err := x.checkAccept(); err != nil {
+		return err
+	}
 	if err := x.open(); err != nil {
 		return err
 	}
@@ -217,14 +223,19 @@ func (x *exchange) refuse(err error) {
 	p := problem.Of(said)
 	x.server.observer.Refused(x.request, p, err)
 	x.answered(p.Code)
+	status, body, mediaType := p.Status(), transport.RenderProblem(p, x.request.RequestID), transport.ProblemContentType
+	if x.alias != nil && x.alias.Refusals != nil {
+		status, body = x.alias.Refusals.Write(x.request, err)
+		mediaType = transport.MediaJSON
+	}
 	h := x.w.Header()
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(transport.RetryAfterSeconds(p.RetryAfter)))
 	}
-	if p.Code == problem.Unauthenticated {
+	if status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", challenge(&x.request.Header))
 	}
-	x.writeProblem(p.Status(), transport.RenderProblem(p, x.request.RequestID))
+	x.writeRefusal(status, mediaType, body)
 }
 
 // challenge says how to authenticate (RFC 6750 section 3); a token that was given is told apart from none.
@@ -245,12 +256,12 @@ func (x *exchange) refuseMethod(allow string) {
 		panic("httpapi: a problem of strings always marshals: " + err.Error())
 	}
 	x.w.Header().Set("Allow", allow)
-	x.writeProblem(http.StatusMethodNotAllowed, body)
+	x.writeRefusal(http.StatusMethodNotAllowed, transport.ProblemContentType, body)
 }
 
-func (x *exchange) writeProblem(status int, body []byte) {
+func (x *exchange) writeRefusal(status int, mediaType string, body []byte) {
 	x.w.Header().Set("Cache-Control", "no-store")
-	x.w.Header().Set(transport.HeaderContentType, transport.ProblemContentType)
+	x.w.Header().Set(transport.HeaderContentType, mediaType)
 	x.write(status, body)
 }
 

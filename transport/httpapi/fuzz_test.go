@@ -42,6 +42,11 @@ func FuzzRequest(f *testing.F) {
 			[]byte(`{"_id":"a","n":1,"_kmd":{"lmt":"2026-01-01T00:00:00.000Z"}}`))
 		f.Add(method, letters+"/documents/b", "X-Kinvey-Custom-Request-Properties: {}\r\n", []byte(`{"_kmd":{}}`))
 	}
+	for _, method := range []string{"GET", "HEAD", "POST"} {
+		f.Add(method, updates, "Accept: text/html, application/json;q=0.1\r\n", []byte(update(`"C1-p", "letters"`, aqua)))
+		f.Add(method, updates+"/status", "Accept: application/xml\r\n", []byte(nil))
+		f.Add(method, updates+"/status/1", "", []byte(nil))
+	}
 	s := newStack(f)
 	s.logged.forget = true
 	s.ask("PUT", letters, `{"metadata":{"n":1},"documents":{"a":1}}`).is(201)

@@ -100,6 +100,9 @@ func TestEveryOperation(t *testing.T) {
 	for name := range walkJobs(t, s) {
 		asked[name] = true
 	}
+	for name := range walkBulk(t, s) {
+		asked[name] = true
+	}
 	ask("admin.status", "", 200)
 	ask("admin.backup", example("admin.backup", "application/json"), 200)
 	ask("admin.verify", "", 200)
@@ -346,6 +349,8 @@ func TestBodiesHaveTheMembersOfTheirTypes(t *testing.T) {
 		})
 	}
 	for name, inner := range map[string]*answer{
+		"BulkTargets":   s.ask("POST", provider+"/bulk-updates", `{"targets":{"no such member":1},"instructions":[]}`),
+		"BulkTarget":    s.ask("POST", provider+"/bulk-updates", `{"targets":{"items":[{"no such member":1}]},"instructions":[{"type":"CLEAR_FIELD","path":"/metadata/a"}]}`),
 		"ChangeRequest": s.ask("PATCH", letters, `{"changes":[{"no such member":1}]}`),
 		"TypeLock":      s.ask("PUT", typePath, `{"lock":{"no such member":1}}`),
 		"TypeContest":   s.ask("PUT", typePath, `{"lock":{"contest":{"no such member":1}}}`),
@@ -392,6 +397,10 @@ func schemaName(op *transport.Operation) string {
 		return "AuditRequest"
 	case api.TryRequest:
 		return "TryRequest"
+	case api.BulkRequest:
+		return "BulkRequest"
+	case api.BulkRetry:
+		return "BulkRetry"
 	case api.AcquireRequest:
 		return "AcquireRequest"
 	case api.RenewRequest:

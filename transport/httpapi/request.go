@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -24,6 +26,43 @@ const (
 	faultsMaxNamed    = 16 // parameters that one refusal names
 	faultNameMaxBytes = 128
 )
+
+// checkAccept refuses who cannot read the one media type that the alias answers in (RFC 9110 sections 12.5.1 and 15.5.7).
+// The codes have none for it: to programs it is an invalid request.
+func (x *exchange) checkAccept() error {
+	if x.alias == nil || x.alias.Media == "" {
+		return nil
+	}
+	accepted := strings.Join(x.in.Header.Values("Accept"), ", ")
+	if accepts(accepted, x.alias.Media) {
+		return nil
+	}
+	p := problem.New(problem.Invalid, "answers are %s alone, and Accept is %.200s", x.alias.Media, accepted)
+	p.OtherwiseStatus = http.StatusNotAcceptable
+	return p
+}
+
+// accepts says whether the value of Accept takes the media type; an empty one takes all. Of several ranges that the type
+// is in, the most exact one counts.
+func accepts(value, mediaType string) bool {
+	if strings.TrimSpace(value) == "" {
+		return true
+	}
+	kind, _, _ := strings.Cut(mediaType, "/")
+	exact, taken := 0, false
+	for one := range strings.SplitSeq(value, ",") {
+		given, params, err := mime.ParseMediaType(one)
+		if err != nil {
+			continue
+		}
+		// 3, 2, 1: the type itself, its kind, anything
+		if n := slices.Index([]string{"*/*", kind + "/*", mediaType}, given) + 1; n > exact {
+			q, err := strconv.ParseFloat(cmp.Or(params["q"], "1"), 64)
+			exact, taken = n, err == nil && q > 0
+		}
+	}
+	return taken
+}
 
 // open reads all of the request but its body, and lets the caller in.
 func (x *exchange) open() error {
@@ -244,12 +283,20 @@ func (x *exchange) readBody() error {
 	if err := x.checkType(); err != nil {
 		return err
 	}
-	body, err := x.readAll(x.server.gate.Limits.RequestMaxBytes)
-	if err != nil {
-		return err
+	var err error
+	if x.alias != nil && x.alias.BodyMaxBytes > 0 {
+		r.Body, err = x.readLong(x.alias.BodyMaxBytes)
+	} else {
+		r.Body, err = x.readAll(x.server.gate.Limits.RequestMaxBytes)
 	}
-	r.Body = body
-	return nil
+	return err
+}
+
+// leaveLong makes room for another long body.
+func (x *exchange) leaveLong() {
+	if x.long {
+		x.server.long.leave()
+	}
 }
 
 // checkType holds the Content-Type against what the operation takes. A missing one means JSON, but not from a machine's
@@ -275,14 +322,45 @@ func (x *exchange) readAll(limit int) ([]byte, error) {
 	if x.in.ContentLength > int64(limit) {
 		return nil, tooLarge(limit)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.in.Body, int64(limit)))
+	var body bytes.Buffer
+	err := x.readInto(&body, http.MaxBytesReader(x.w, x.in.Body, int64(limit)), limit)
+	return body.Bytes(), err
+}
+
+// readLong reads a body that may be longer than those of the operations. As soon as it is, it is one of few, and has its time
+// again.
+func (x *exchange) readLong(limit int) ([]byte, error) {
+	usual := x.server.gate.Limits.RequestMaxBytes
+	if limit <= usual || x.in.ContentLength > int64(limit) {
+		return x.readAll(limit)
+	}
+	from, body := http.MaxBytesReader(x.w, x.in.Body, int64(limit)), &bytes.Buffer{}
+	if x.in.ContentLength <= int64(usual) { // or it is not known
+		if err := x.readInto(body, io.LimitReader(from, int64(usual)+1), limit); err != nil || body.Len() <= usual {
+			return body.Bytes(), err
+		}
+	}
+	if err := x.server.long.enter(); err != nil {
+		return nil, err
+	}
+	x.long = true
+	if timed, ok := x.in.Body.(*timedBody); ok {
+		timed.extend()
+	}
+	body.Grow(max(int(x.in.ContentLength), 0) + bytes.MinRead) // room to see the end in, too
+	err := x.readInto(body, from, limit)
+	return body.Bytes(), err
+}
+
+func (x *exchange) readInto(body *bytes.Buffer, from io.Reader, limit int) error {
+	_, err := body.ReadFrom(from)
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		return nil, tooLarge(limit)
+		return tooLarge(limit)
 	}
 	if err != nil {
-		return nil, x.unread(err)
+		return x.unread(err)
 	}
-	return body, nil
+	return nil
 }
 
 func tooLarge(limit int) error {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/http/pprof"
@@ -158,7 +159,7 @@ func (s *Server) location(r *transport.Request, p transport.Place) string {
 	if op == nil {
 		panic("httpapi: there is no operation " + p.Operation + " to look at")
 	}
-	return strings.NewReplacer("{provider}", r.Provider, "{id}", r.ID, "{scope}", "collection:"+r.Provider+":"+r.ID,
+	return strings.NewReplacer("{provider}", r.Provider, "{id}", cmp.Or(p.ID, r.ID), "{scope}", "collection:"+r.Provider+":"+r.ID,
 		"{"+op.Inner+"}", url.PathEscape(p.Inner)).Replace(op.Path)
 }
 

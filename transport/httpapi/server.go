@@ -26,6 +26,7 @@ const (
 	readersMax     = 64     // of them that read from the disk
 	streamsMax     = 10_000 // of server-sent events
 	uploadsMax     = 64     // that send a whole upload
+	longBodiesMax  = 4      // of requests by an alias that takes more than limits.request; each is held until the answer
 
 	headerMaxBytes = 64 << 10 // request line included: 1,000 ids in a query
 
@@ -77,6 +78,7 @@ type Server struct {
 
 	requests *door
 	uploads  *door
+	long     *door // of long bodies
 	streams  *door
 	readers  chan struct{} // one token each
 
@@ -91,7 +93,7 @@ var _ http.Handler = (*Server)(nil)
 // New makes a server of the table. It panics if two routes are the same, as ServeMux does.
 func New(c Config, g *transport.Gate, table []*transport.Operation, requestID func() string, o Observer) *Server {
 	s := &Server{config: c, gate: g, observer: o, requestID: requestID, mux: http.NewServeMux(),
-		requests: newDoor("requests", requestsMax), uploads: newDoor("uploads", uploadsMax),
+		requests: newDoor("requests", requestsMax), uploads: newDoor("uploads", uploadsMax), long: newDoor("long requests", longBodiesMax),
 		streams: newDoor("streams", streamsMax), readers: make(chan struct{}, readersMax)}
 	s.streaming, s.endStream = context.WithCancel(context.Background())
 	s.waiting, s.abandon = context.WithCancel(context.Background())

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,10 +21,12 @@ import (
 	"concord/actors"
 	"concord/actors/entity"
 	"concord/actors/host"
+	"concord/actors/jobs"
 	"concord/actors/problem"
 	"concord/persistence"
 	"concord/persistence/pebblestore"
 	"concord/transport"
+	"concord/transport/cmr"
 	"concord/transport/dossier"
 	"concord/transport/httpapi"
 	"concord/transport/kinvey"
@@ -51,6 +54,7 @@ type stack struct {
 	server  *httpapi.Server
 	logged  *log
 	openapi *openAPI
+	tasks   *jobs.Tasks // works on bulk tasks; nil: nothing does
 }
 
 // log is what the observer was told.
@@ -112,7 +116,12 @@ func newStack(t testing.TB, configure ...func(*stack)) *stack {
 	}
 	watchers, board := operations.NewWatchers(), operations.NewBoard()
 	committer := persistence.NewCommitter(s.store, persistence.CommitMetrics{},
-		func(group []*persistence.Entry) { s.host.Committed(group) }, board.Committed, watchers.Committed)
+		func(group []*persistence.Entry) { s.host.Committed(group) }, board.Committed, watchers.Committed,
+		func(group []*persistence.Entry) {
+			if s.tasks != nil {
+				s.tasks.Committed(group)
+			}
+		})
 	world := &entity.World{Store: s.store, Committer: committer, Now: s.clock.Now,
 		Panicked: func(id persistence.EntityID, _ string, cause any, stack []byte) {
 			t.Errorf("%v panicked: %v\n%s", id, cause, stack)
@@ -129,7 +138,7 @@ func newStack(t testing.TB, configure ...func(*stack)) *stack {
 	s.service, s.table = service, service.Table()
 	s.gate = transport.Gate{Auth: transport.AuthOff{}, Now: s.clock.Now, Limits: transport.DefaultLimits,
 		Exists: service.ProviderExists}
-	s.config.Aliases = append(dossier.Aliases(s.table), kinvey.Aliases(s.table, service.Timed())...)
+	s.config.Aliases = slices.Concat(dossier.Aliases(s.table), kinvey.Aliases(s.table, service.Timed()), cmr.Aliases(s.table, service.BulkWords(), cmr.DefaultLimits))
 	for _, c := range configure {
 		c(s)
 	}
@@ -154,7 +163,14 @@ func (s *stack) run(committer *persistence.Committer) {
 			s.Errorf("host: %v", err)
 		}
 	})
+	work, rest := context.WithCancel(ctx)
+	var working sync.WaitGroup
+	if s.tasks != nil {
+		working.Go(func() { s.tasks.Run(work) })
+	}
 	s.Cleanup(func() {
+		rest()
+		working.Wait()
 		stop, done := context.WithTimeout(context.Background(), stopTimeout)
 		defer done()
 		if err := s.server.Shutdown(stop); err != nil {

@@ -174,7 +174,7 @@ var wrongBodies = map[string]wrong{
 	"type without a body":       {target: typePath, body: ``, code: problem.Invalid, path: ""},
 	"type with a setting twice": {target: typePath, body: `{"requireVersion": true, "requireVersion": true}`, code: problem.Invalid, path: "/requireVersion"},
 	"type out of bounds":        {target: typePath, body: `{"lock": {"contest": {"cooldown": -1}}}`, code: problem.Invalid, path: "/lock/contest/cooldown"},
-	"type of the future":        {target: typePath, body: `{"keys": []}`, code: problem.Invalid, path: "/keys"},
+	"type of the future":        {target: typePath, body: `{"views": []}`, code: problem.Invalid, path: "/views"},
 	"type with a wrong schema":  {target: typePath, body: `{"schemas": {"metadata": {"items": {"$ref": "file:///etc/passwd"}}}}`, code: problem.Invalid, path: "/schemas/metadata/items/$ref"},
 	"type with a wrong rule":    {target: typePath, body: `{"conflict": {"rules": [{"path": "tags", "strategy": "set"}]}}`, code: problem.Invalid, path: "/conflict/rules/0/path"},
 	"type of 257 KiB":           {target: typePath, body: `{` + strings.Repeat(" ", 257<<10) + `}`, code: problem.TooLarge},

@@ -31,10 +31,17 @@ func (s *Service) events(r *transport.Request, id persistence.EntityID, missing 
 		} else if err != nil {
 			return nil, err
 		}
-		page, last := s.newPage(limit), after
+		page, last, steps := s.newPage(limit), after, 0
 		for rec, err := range view.Records(id, after) {
 			if err != nil {
 				return nil, err
+			}
+			if !transport.Leaves(rec) {
+				if steps++; steps > listMaxSteps {
+					return page.reply(&cursor{Number: last}), nil
+				}
+				last = rec.GetSeq()
+				continue
 			}
 			if fits, err := page.add(transport.EventOf(rec)); err != nil {
 				return nil, err
@@ -136,6 +143,9 @@ func (s *Service) eventsNow(id persistence.EntityID, after uint64) (batch []tran
 	for rec, err := range view.Records(id, after) {
 		if err != nil {
 			return nil, err
+		}
+		if !transport.Leaves(rec) {
+			continue
 		}
 		if batch = append(batch, transport.EventOf(rec)); len(batch) == streamBatchMax {
 			break

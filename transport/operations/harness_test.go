@@ -26,17 +26,23 @@ import (
 
 // bench is a service on a store in memory, without the two APIs.
 type bench struct {
-	t         testing.TB
-	service   *Service
-	table     map[string]*transport.Operation
-	clock     *host.TestClock
-	store     *pebblestore.Store
-	scripts   *fakeScripts
-	jobs      *jobs.Driver  // nil: nothing brings linked fields up to date
-	checker   *jobs.Checker // nil as well
-	ended     chan string   // states in which jobs have ended
-	corrected chan int      // documents, of each correction
-	stop      func()
+	t          testing.TB
+	service    *Service
+	table      map[string]*transport.Operation
+	clock      *host.TestClock
+	store      *pebblestore.Store
+	scripts    *fakeScripts
+	jobs       *jobs.Driver  // nil: nothing brings linked fields up to date
+	checker    *jobs.Checker // nil as well
+	bulk       *jobs.Tasks   // nil as well: nothing works on bulk tasks
+	indexer    *jobs.Indexer // nil: nothing builds keys and indexes, unless startIndexing says so
+	built      chan string   // types whose keys and indexes were built
+	ended      chan string   // states in which jobs have ended
+	corrected  chan int      // documents, of each correction
+	tasksEnded chan string   // states in which bulk tasks have ended
+	stop       func()
+
+	stopIndexing func()
 }
 
 // start brings a service up on the file system, which may have a store of earlier.
@@ -80,6 +86,7 @@ func startWith(t testing.TB, fs vfs.FS, jobs bool) *bench {
 	if jobs {
 		b.newJobs(h)
 	}
+	b.newIndexer(h)
 	var ids atomic.Int64
 	b.service = &Service{Host: h, Store: store, Clock: clock, Limits: DefaultLimits, Watchers: watchers, Board: board, Scripts: b.scripts,
 		Failed: func(_ string, err error) { t.Errorf("the service failed: %v", err) },
@@ -101,8 +108,12 @@ func startWith(t testing.TB, fs vfs.FS, jobs bool) *bench {
 		}
 	})
 	rest := b.work()
+	if jobs {
+		b.startIndexing()
+	}
 	b.stop = sync.OnceFunc(func() {
 		rest()
+		b.stopIndexing()
 		h.Close()
 		if err := h.Drain(context.Background()); err != nil {
 			t.Error(err)

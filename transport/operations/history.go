@@ -65,7 +65,7 @@ func versionOf(rec *recordpb.Record) (api.Version, error) {
 			return v, err
 		}
 		v.RevertedTo, v.Merge = saved.GetRevertedTo(), collection.MergeOf(saved).Data()
-		v.Relinked, v.Propagation = saved.GetLinked().GetRelink(), saved.GetLinked().GetJob()
+		v.Relinked, v.Propagation, v.Bulk = saved.GetLinked().GetRelink(), saved.GetLinked().GetJob(), saved.GetTask()
 	}
 	return v, nil
 }
@@ -231,7 +231,7 @@ func diffPart(part string, before, after *jsonvalue.Value, pageMaxBytes int) (d 
 	case after == nil:
 		d.patch, list[0].Kind = jsonvalue.Patch{{Op: jsonvalue.OpRemove, Path: base}}, jsonvalue.Removed
 	default:
-		d.patch = patchBelow(base, before, after)
+		d.patch = jsonvalue.DiffBelow(base, before, after)
 	}
 	if len(d.patch) == 0 {
 		return partDiff{}, nil
@@ -242,23 +242,6 @@ func diffPart(part string, before, after *jsonvalue.Value, pageMaxBytes int) (d 
 		list = jsonvalue.ChangesWithin(before, after, most)
 	}
 	return d, d.list(base.String(), list, all, most)
-}
-
-// patchBelow is the patch from the one value to the other, both at base: the differences, or the whole value where that is
-// shorter. Each operation repeats its path, so that many small ones below a long name are longer than the value.
-func patchBelow(base jsonvalue.Pointer, before, after *jsonvalue.Value) jsonvalue.Patch {
-	patch := jsonvalue.Diff(before, after)
-	for i := range patch {
-		patch[i].Path = append(append(jsonvalue.Pointer{}, base...), patch[i].Path...)
-		if len(patch[i].From) > 0 {
-			patch[i].From = append(append(jsonvalue.Pointer{}, base...), patch[i].From...)
-		}
-	}
-	whole := jsonvalue.Patch{{Op: jsonvalue.OpReplace, Path: base, Value: after}}
-	if size := len(patch.Text()); size > after.Size() && size > len(whole.Text()) {
-		return whole
-	}
-	return patch
 }
 
 // list fills in the list for people: the changes, or, if they take more bytes than most, the one that is all of them.

@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"concord/actors/bulk"
 	"context"
 	"fmt"
 	"log/slog"
@@ -32,7 +33,11 @@ func (b *bench) newJobs(h *host.Host) {
 	o := jobs.Observer{Linked: func(string, uint64) {}, Ended: func(state string) { b.ended <- state },
 		Corrected: func(documents int) { b.corrected <- documents }}
 	log := slog.New(slog.DiscardHandler)
-	b.jobs = jobs.New(b.store, h, jobs.DefaultSettings, o, log)
+	courtesy := jobs.NewCourtesy(h)
+	b.jobs = jobs.New(b.store, courtesy, jobs.DefaultSettings, o, log)
+	b.tasksEnded = make(chan string, 1000)
+	b.bulk = jobs.NewTasks(b.store, courtesy, jobs.DefaultTaskSettings, jobs.TaskObserver{Items: func(bulk.ItemState, uint64) {},
+		Ended: func(state string) { b.tasksEnded <- state }}, log)
 	var err error
 	if b.checker, err = jobs.NewChecker(b.store, h, o, log); err != nil {
 		b.t.Fatal(err)
@@ -40,8 +45,10 @@ func (b *bench) newJobs(h *host.Host) {
 }
 
 func (b *bench) committed(group []*persistence.Entry) {
+	b.noteBuilt(group)
 	if b.jobs != nil {
 		b.jobs.Committed(group)
+		b.bulk.Committed(group)
 		b.checker.Committed(group)
 	}
 }
@@ -54,6 +61,7 @@ func (b *bench) work() (rest func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var working sync.WaitGroup
 	working.Go(func() { b.jobs.Run(ctx) })
+	working.Go(func() { b.bulk.Run(ctx) })
 	working.Go(func() {
 		if err := b.checker.Run(ctx); err != nil {
 			b.t.Error(err)

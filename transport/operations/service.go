@@ -43,6 +43,7 @@ type Service struct {
 	adminBusy   atomic.Bool // one long admin operation at a time
 	sources     keyLocks    // changes of one source file are made one after another
 	authorities inFlight    // writes of authorities
+	bulks       bulks       // tasks that are being made
 	imports     atomic.Int32
 }
 
@@ -55,12 +56,14 @@ type Limits struct {
 	NamedMaxParts int // documents that an event or a history entry names
 
 	ParkedMaxBytes int // updates of a provider that wait in the store for a lock
+
+	Bulk Bulk
 }
 
 // DefaultLimits are the limits of semantics section 1 and the API's conventions.
 var DefaultLimits = Limits{
 	Actors: actors.DefaultLimits, PageMaxItems: 1000, PageMaxBytes: 768 << 10, PageItems: 100, NamedMaxParts: 1000,
-	ParkedMaxBytes: 64 << 20,
+	ParkedMaxBytes: 64 << 20, Bulk: DefaultBulk,
 }
 
 // Admin is what the operator's operations need of the node.

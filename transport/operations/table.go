@@ -3,6 +3,7 @@ package operations
 import (
 	"context"
 
+	"concord/actors/bulk"
 	"concord/actors/propagation"
 	"concord/transport"
 	"concord/transport/api"
@@ -82,6 +83,16 @@ func (s *Service) code() map[string]code {
 		"propagation.resume": {handle: s.propagationVerb(&propagation.Resume{})},
 		"propagation.cancel": {handle: s.propagationVerb(&propagation.Cancel{})},
 		"propagation.retry":  {handle: s.propagationVerb(&propagation.Retry{})},
+		"bulk.submit":        {handle: s.bulkSubmit, blocks: true},
+		"bulk.get":           {handle: s.bulkGet, blocks: true},
+		"bulk.list":          {handle: s.bulkList, blocks: true},
+		"bulk.items":         {handle: s.bulkItems, blocks: true},
+		"bulk.request":       {handle: s.bulkRequest, blocks: true},
+		"bulk.events":        {handle: s.bulkEvents, blocks: true, stream: s.bulkEventStream},
+		"bulk.pause":         {handle: s.bulkVerb(&bulk.Pause{}), blocks: true},
+		"bulk.resume":        {handle: s.bulkVerb(&bulk.Resume{}), blocks: true},
+		"bulk.cancel":        {handle: s.bulkVerb(&bulk.Cancel{}), blocks: true},
+		"bulk.retry":         {handle: s.bulkRetry, blocks: true},
 		"upload.open":        {handle: s.uploadOpen},
 		"upload.append":      {handle: s.uploadAppend},
 		"upload.close":       {handle: s.uploadClose},

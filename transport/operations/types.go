@@ -120,12 +120,41 @@ func (s *Service) typeGet(_ context.Context, r *transport.Request, done reply) {
 			return nil, problem.New(problem.NotFound, "there is no version %d: the newest is %d", version, head.Version).
 				With("currentVersion", head.Version)
 		}
-		return typeAt(view, id, version)
+		var building [][]string
+		if version == head.Version {
+			if building, err = typeBuilding(head.State); err != nil {
+				return nil, err
+			}
+		}
+		return typeAt(view, id, version, building)
 	})
 }
 
+// typeBuilding are the keys and indexes of a type that are still being built, each by its paths.
+func typeBuilding(stored []byte) (building [][]string, err error) {
+	state, err := rules.DecodeState(stored)
+	if err != nil || !state.Building() {
+		return nil, err
+	}
+	t, err := rules.Decode(stored)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range t.Lookups.Lookups {
+		if state.IsBuilt(l.Number) {
+			continue
+		}
+		paths := make([]string, len(l.Paths))
+		for i, p := range l.Paths {
+			paths[i] = p.Text
+		}
+		building = append(building, paths)
+	}
+	return building, nil
+}
+
 // typeAt shows a version as the event that made it has it. Retention does not touch types.
-func typeAt(view persistence.View, id persistence.EntityID, version uint64) (*transport.Reply, error) {
+func typeAt(view persistence.View, id persistence.EntityID, version uint64, building [][]string) (*transport.Reply, error) {
 	for rec, err := range view.Versions(id, version+1) {
 		if err != nil {
 			return nil, trimmed(err, version)
@@ -133,12 +162,12 @@ func typeAt(view persistence.View, id persistence.EntityID, version uint64) (*tr
 		if rec.GetVersion() != version {
 			break
 		}
-		return typeOf(id, rec)
+		return typeOf(id, rec, building)
 	}
 	return nil, trimmed(persistence.ErrTrimmed, version)
 }
 
-func typeOf(id persistence.EntityID, rec *recordpb.Record) (*transport.Reply, error) {
+func typeOf(id persistence.EntityID, rec *recordpb.Record, building [][]string) (*transport.Reply, error) {
 	e, err := collectiontype.Behavior{}.DecodeEvent(entity.Encoded{Type: rec.GetType(), Payload: rec.GetPayload()})
 	if err != nil {
 		return nil, errors.Join(persistence.ErrCorrupt, err)
@@ -148,7 +177,8 @@ func typeOf(id persistence.EntityID, rec *recordpb.Record) (*transport.Reply, er
 		return nil, collectiontype.Missing().With("deletedAt", rec.GetVersion())
 	}
 	text, err := encode(api.Type{Provider: id.Provider, ID: id.ID, Version: rec.GetVersion(), ETag: collection.ETag(rec.GetVersion()),
-		Seq: rec.GetSeq(), Updated: persistence.TimeOf(rec.GetTime()), Principal: rec.GetPrincipal()})
+		Seq: rec.GetSeq(), Updated: persistence.TimeOf(rec.GetTime()), Principal: rec.GetPrincipal(),
+		Building: building})
 	if err != nil {
 		return nil, err
 	}

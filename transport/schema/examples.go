@@ -36,6 +36,10 @@ var examples = map[string]map[string]string{
 		` "by": "heading"}`},
 	"link.audit": {transport.MediaJSON: `{"source": "names", "reason": "after a restored backup"}`},
 	"link.auto":  {transport.MediaJSON: `{"collection": "letters", "reason": "first links"}`},
+	"bulk.submit": {transport.MediaJSON: `{"name": "keywords of May", "targets": {"ids": ["letters", "diaries"]}, "onLocked": "wait", "itemsPerSecond": 500,` +
+		` "instructions": [{"type": "FIND_AND_REPLACE", "path": "/metadata/keywords", "find": {"term": "Lettres"}, "value": {"term": "Letters"}}],` +
+		` "reason": "the new thesaurus"}`},
+	"bulk.retry": {transport.MediaJSON: `{"name": "keywords of May, again", "reason": "the schema was too strict"}`},
 	"type.try": {transport.MediaJSON: `{"base": {"documents": {"book": {"copies": 3}}}, "client": {"documents": {"book": {"copies": 4}}},` +
 		` "server": {"documents": {"book": {"copies": 5}}}, "type": {"conflict": {"rules": [{"path": "/documents/*/copies", "strategy": "counter"}]}}}`},
 	"type.put": {transport.MediaJSON: `{"lock": {"mode": "explicit", "ttl": 90.5, "contest": {"deadline": 30, "onTimeout": "release"},` +
@@ -44,7 +48,10 @@ var examples = map[string]map[string]string{
 		` "rules": [{"path": "/documents/*/tags", "strategy": "set"}, {"path": "/metadata/people", "strategy": "keyed", "key": "id"}]},` +
 		` "schemas": {"documents": {"type": "object", "required": ["to"], "properties": {"to": {"type": "string"}}}, "warn": true},` +
 		` "links": {"unknownAuthority": "accept", "rules": [{"bib": "700", "authority": "100", "subfields": "abcdq", "require": {"t": false}},` +
-		` {"bib": "240", "authority": "100", "subfields": "fklmnt", "require": {"t": true}, "move": {"t": "a"}, "auto": false}]}}`},
+		` {"bib": "240", "authority": "100", "subfields": "fklmnt", "require": {"t": true}, "move": {"t": "a"}, "auto": false}]},` +
+		` "keys": [["/metadata/ShortName", "/metadata/Version"]], "indexes": ["/metadata/Platforms/*/ShortName"],` +
+		` "fields": {"PLATFORMS": {"path": "/metadata/Platforms", "operations": ["ADD_TO_EXISTING", "FIND_AND_REMOVE"], "distinct": true, "maxItems": 50,` +
+		` "schema": {"type": "object", "required": ["ShortName"]}}}}`},
 }
 
 // Example is a request body of the operation in the media type; ok is false if there is none.

@@ -69,10 +69,27 @@ func (d *openAPI) addAlias(a *transport.Alias) *transport.Operation {
 	for _, name := range slices.Sorted(maps.Keys(a.Headers)) {
 		shown.Parameters = append(shown.Parameters, &huma.Param{Name: name, In: "header", Schema: text(), Description: "The same as " + a.Headers[name]})
 	}
+	if a.Refusals != nil {
+		d.refuses(shown, a.Refusals)
+	}
 	if a.Open {
 		shown.Security, shown.Description = []map[string][]string{{}}, "Needs no credentials."
 	}
 	return &op
+}
+
+// refuses puts the refusals of another system in the place of ours.
+func (d *openAPI) refuses(shown *huma.Operation, r *transport.Refusals) {
+	for status := range shown.Responses {
+		if status >= "400" {
+			delete(shown.Responses, status)
+		}
+	}
+	for _, status := range r.Statuses {
+		shown.Responses[strconv.Itoa(status)] = &huma.Response{Description: "Refused, in the form of that system",
+			Content: map[string]*huma.MediaType{transport.MediaJSON: {Schema: d.schemas.answer(r.Body)}},
+			Headers: map[string]*huma.Param{transport.HeaderRequestID: headerRef(transport.HeaderRequestID)}}
+	}
 }
 
 // share adds to the description of an operation what an alias on its route takes and answers beside.

@@ -13,6 +13,7 @@ import (
 
 	"concord/actors/problem"
 	"concord/transport"
+	"concord/transport/cmr"
 	"concord/transport/dossier"
 	"concord/transport/kinvey"
 	"concord/transport/operations"
@@ -24,7 +25,8 @@ const prefix = "concord.v1"
 func table() []*transport.Operation { return (&operations.Service{}).Table() }
 
 func aliases() []*transport.Alias {
-	return append(dossier.Aliases(table()), kinvey.Aliases(table(), (&operations.Service{}).Timed())...)
+	s := &operations.Service{}
+	return slices.Concat(dossier.Aliases(table()), kinvey.Aliases(table(), s.Timed()), cmr.Aliases(table(), s.BulkWords(), cmr.DefaultLimits))
 }
 
 // document is a JSON document as a tree.

@@ -41,6 +41,8 @@ type State struct {
 	Never            bool                   `protobuf:"varint,12,opt,name=never,proto3" json:"never,omitempty"`                                              // it has a lock, but was never created
 	Updated          int64                  `protobuf:"fixed64,13,opt,name=updated,proto3" json:"updated,omitempty"`                                         // microseconds: of the newest change of content; not in the payload of an event
 	SavedSeq         uint64                 `protobuf:"varint,14,opt,name=saved_seq,json=savedSeq,proto3" json:"saved_seq,omitempty"`                        // of the event that made it; not in the payload of an event
+	Task             *Task                  `protobuf:"bytes,15,opt,name=task,proto3" json:"task,omitempty"`                                                 // bulk task that wrote it last; none if none has; not in the payload of an event
+	Lookups          []byte                 `protobuf:"bytes,16,opt,name=lookups,proto3" json:"lookups,omitempty"`                                           // concord.lookup.v1.Terms: what it is found by; not in the payload of an event
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -173,6 +175,81 @@ func (x *State) GetSavedSeq() uint64 {
 	return 0
 }
 
+func (x *State) GetTask() *Task {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+func (x *State) GetLookups() []byte {
+	if x != nil {
+		return x.Lookups
+	}
+	return nil
+}
+
+// Task is a bulk task that has written the collection.
+type Task struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Before        uint64                 `protobuf:"varint,2,opt,name=before,proto3" json:"before,omitempty"` // newest version that it met
+	After         uint64                 `protobuf:"varint,3,opt,name=after,proto3" json:"after,omitempty"`   // that it made
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Task) Reset() {
+	*x = Task{}
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Task) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Task) ProtoMessage() {}
+
+func (x *Task) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Task.ProtoReflect.Descriptor instead.
+func (*Task) Descriptor() ([]byte, []int) {
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Task) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Task) GetBefore() uint64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *Task) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
 // Saved is the payload of collection.saved and collection.deleted; the contents are the record's parts.
 type Saved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -181,13 +258,15 @@ type Saved struct {
 	RevertedTo    uint64                 `protobuf:"varint,3,opt,name=reverted_to,json=revertedTo,proto3" json:"reverted_to,omitempty"` // version whose content it restored, 0 for any other write
 	Merge         *Merge                 `protobuf:"bytes,4,opt,name=merge,proto3" json:"merge,omitempty"`                              // how a stale write came out; none if it was not stale
 	Linked        *Linked                `protobuf:"bytes,5,opt,name=linked,proto3" json:"linked,omitempty"`                            // none if no document that it wrote has links, or had
+	Task          string                 `protobuf:"bytes,6,opt,name=task,proto3" json:"task,omitempty"`                                // bulk task that wrote it; empty otherwise
+	Lookups       []byte                 `protobuf:"bytes,7,opt,name=lookups,proto3,oneof" json:"lookups,omitempty"`                    // concord.lookup.v1.Terms: what it is found by from now on; none if that stays as it is
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Saved) Reset() {
 	*x = Saved{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[1]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -199,7 +278,7 @@ func (x *Saved) String() string {
 func (*Saved) ProtoMessage() {}
 
 func (x *Saved) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[1]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -212,7 +291,7 @@ func (x *Saved) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Saved.ProtoReflect.Descriptor instead.
 func (*Saved) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{1}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Saved) GetState() *State {
@@ -250,6 +329,65 @@ func (x *Saved) GetLinked() *Linked {
 	return nil
 }
 
+func (x *Saved) GetTask() string {
+	if x != nil {
+		return x.Task
+	}
+	return ""
+}
+
+func (x *Saved) GetLookups() []byte {
+	if x != nil {
+		return x.Lookups
+	}
+	return nil
+}
+
+// Reindexed is the payload of collection.reindexed.
+type Reindexed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Lookups       []byte                 `protobuf:"bytes,1,opt,name=lookups,proto3" json:"lookups,omitempty"` // concord.lookup.v1.Terms: what it is found by from now on
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reindexed) Reset() {
+	*x = Reindexed{}
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reindexed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reindexed) ProtoMessage() {}
+
+func (x *Reindexed) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reindexed.ProtoReflect.Descriptor instead.
+func (*Reindexed) Descriptor() ([]byte, []int) {
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Reindexed) GetLookups() []byte {
+	if x != nil {
+		return x.Lookups
+	}
+	return nil
+}
+
 // Linked is what an event says of the links of the documents that it wrote.
 type Linked struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -265,7 +403,7 @@ type Linked struct {
 
 func (x *Linked) Reset() {
 	*x = Linked{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[2]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -277,7 +415,7 @@ func (x *Linked) String() string {
 func (*Linked) ProtoMessage() {}
 
 func (x *Linked) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[2]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -290,7 +428,7 @@ func (x *Linked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Linked.ProtoReflect.Descriptor instead.
 func (*Linked) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{2}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Linked) GetDocuments() []*LinkedDocument {
@@ -348,7 +486,7 @@ type LinkedDocument struct {
 
 func (x *LinkedDocument) Reset() {
 	*x = LinkedDocument{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[3]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -360,7 +498,7 @@ func (x *LinkedDocument) String() string {
 func (*LinkedDocument) ProtoMessage() {}
 
 func (x *LinkedDocument) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[3]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -373,7 +511,7 @@ func (x *LinkedDocument) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkedDocument.ProtoReflect.Descriptor instead.
 func (*LinkedDocument) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{3}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *LinkedDocument) GetId() string {
@@ -417,7 +555,7 @@ type IndexChange struct {
 
 func (x *IndexChange) Reset() {
 	*x = IndexChange{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -429,7 +567,7 @@ func (x *IndexChange) String() string {
 func (*IndexChange) ProtoMessage() {}
 
 func (x *IndexChange) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[4]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -442,7 +580,7 @@ func (x *IndexChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IndexChange.ProtoReflect.Descriptor instead.
 func (*IndexChange) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{4}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *IndexChange) GetIndex() uint32 {
@@ -488,7 +626,7 @@ type LinkEffect struct {
 
 func (x *LinkEffect) Reset() {
 	*x = LinkEffect{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -500,7 +638,7 @@ func (x *LinkEffect) String() string {
 func (*LinkEffect) ProtoMessage() {}
 
 func (x *LinkEffect) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[5]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -513,7 +651,7 @@ func (x *LinkEffect) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkEffect.ProtoReflect.Descriptor instead.
 func (*LinkEffect) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{5}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *LinkEffect) GetAuthority() string {
@@ -570,7 +708,7 @@ type FieldText struct {
 
 func (x *FieldText) Reset() {
 	*x = FieldText{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -582,7 +720,7 @@ func (x *FieldText) String() string {
 func (*FieldText) ProtoMessage() {}
 
 func (x *FieldText) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[6]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -595,7 +733,7 @@ func (x *FieldText) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FieldText.ProtoReflect.Descriptor instead.
 func (*FieldText) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{6}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FieldText) GetField() string {
@@ -637,7 +775,7 @@ type Merge struct {
 
 func (x *Merge) Reset() {
 	*x = Merge{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -649,7 +787,7 @@ func (x *Merge) String() string {
 func (*Merge) ProtoMessage() {}
 
 func (x *Merge) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[7]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -662,7 +800,7 @@ func (x *Merge) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Merge.ProtoReflect.Descriptor instead.
 func (*Merge) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{7}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Merge) GetPolicy() string {
@@ -741,7 +879,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[8]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -753,7 +891,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[8]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -766,7 +904,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{8}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Member) GetName() string {
@@ -813,7 +951,7 @@ type PartInfo struct {
 
 func (x *PartInfo) Reset() {
 	*x = PartInfo{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[9]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -825,7 +963,7 @@ func (x *PartInfo) String() string {
 func (*PartInfo) ProtoMessage() {}
 
 func (x *PartInfo) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[9]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -838,7 +976,7 @@ func (x *PartInfo) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartInfo.ProtoReflect.Descriptor instead.
 func (*PartInfo) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{9}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PartInfo) GetHash() uint64 {
@@ -902,7 +1040,7 @@ type Happened struct {
 
 func (x *Happened) Reset() {
 	*x = Happened{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[10]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -914,7 +1052,7 @@ func (x *Happened) String() string {
 func (*Happened) ProtoMessage() {}
 
 func (x *Happened) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[10]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -927,7 +1065,7 @@ func (x *Happened) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Happened.ProtoReflect.Descriptor instead.
 func (*Happened) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{10}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Happened) GetEvent() []byte {
@@ -973,7 +1111,7 @@ type Write struct {
 
 func (x *Write) Reset() {
 	*x = Write{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[11]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1123,7 @@ func (x *Write) String() string {
 func (*Write) ProtoMessage() {}
 
 func (x *Write) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[11]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1136,7 @@ func (x *Write) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Write.ProtoReflect.Descriptor instead.
 func (*Write) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{11}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Write) GetRequestId() string {
@@ -1105,7 +1243,7 @@ type Conditions struct {
 
 func (x *Conditions) Reset() {
 	*x = Conditions{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[12]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1255,7 @@ func (x *Conditions) String() string {
 func (*Conditions) ProtoMessage() {}
 
 func (x *Conditions) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[12]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1268,7 @@ func (x *Conditions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conditions.ProtoReflect.Descriptor instead.
 func (*Conditions) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{12}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Conditions) GetIfMatch() []uint64 {
@@ -1176,7 +1314,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[13]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1326,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[13]
+	mi := &file_actors_collection_collectionpb_collection_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1339,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{13}
+	return file_actors_collection_collectionpb_collection_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Change) GetOp() uint32 {
@@ -1250,7 +1388,7 @@ var File_actors_collection_collectionpb_collection_proto protoreflect.FileDescri
 
 const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\n" +
-	"/actors/collection/collectionpb/collection.proto\x12\x15concord.collection.v1\x1a actors/links/linkspb/links.proto\"\x82\x03\n" +
+	"/actors/collection/collectionpb/collection.proto\x12\x15concord.collection.v1\x1a actors/links/linkspb/links.proto\"\xcd\x03\n" +
 	"\x05State\x12\x16\n" +
 	"\x06format\x18\x01 \x01(\tR\x06format\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +
@@ -1266,14 +1404,26 @@ const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\x04lock\x18\v \x01(\fR\x04lock\x12\x14\n" +
 	"\x05never\x18\f \x01(\bR\x05never\x12\x18\n" +
 	"\aupdated\x18\r \x01(\x10R\aupdated\x12\x1b\n" +
-	"\tsaved_seq\x18\x0e \x01(\x04R\bsavedSeq\"\xfc\x01\n" +
+	"\tsaved_seq\x18\x0e \x01(\x04R\bsavedSeq\x12/\n" +
+	"\x04task\x18\x0f \x01(\v2\x1b.concord.collection.v1.TaskR\x04task\x12\x18\n" +
+	"\alookups\x18\x10 \x01(\fR\alookups\"D\n" +
+	"\x04Task\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06before\x18\x02 \x01(\x04R\x06before\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after\"\xbb\x02\n" +
 	"\x05Saved\x122\n" +
 	"\x05state\x18\x01 \x01(\v2\x1c.concord.collection.v1.StateR\x05state\x123\n" +
 	"\x05blame\x18\x02 \x03(\v2\x1d.concord.collection.v1.MemberR\x05blame\x12\x1f\n" +
 	"\vreverted_to\x18\x03 \x01(\x04R\n" +
 	"revertedTo\x122\n" +
 	"\x05merge\x18\x04 \x01(\v2\x1c.concord.collection.v1.MergeR\x05merge\x125\n" +
-	"\x06linked\x18\x05 \x01(\v2\x1d.concord.collection.v1.LinkedR\x06linked\"\x9c\x02\n" +
+	"\x06linked\x18\x05 \x01(\v2\x1d.concord.collection.v1.LinkedR\x06linked\x12\x12\n" +
+	"\x04task\x18\x06 \x01(\tR\x04task\x12\x1d\n" +
+	"\alookups\x18\a \x01(\fH\x00R\alookups\x88\x01\x01B\n" +
+	"\n" +
+	"\b_lookups\"%\n" +
+	"\tReindexed\x12\x18\n" +
+	"\alookups\x18\x01 \x01(\fR\alookups\"\x9c\x02\n" +
 	"\x06Linked\x12C\n" +
 	"\tdocuments\x18\x01 \x03(\v2%.concord.collection.v1.LinkedDocumentR\tdocuments\x12\x10\n" +
 	"\x03job\x18\x02 \x01(\tR\x03job\x12\x16\n" +
@@ -1381,50 +1531,53 @@ func file_actors_collection_collectionpb_collection_proto_rawDescGZIP() []byte {
 	return file_actors_collection_collectionpb_collection_proto_rawDescData
 }
 
-var file_actors_collection_collectionpb_collection_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_actors_collection_collectionpb_collection_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_actors_collection_collectionpb_collection_proto_goTypes = []any{
 	(*State)(nil),             // 0: concord.collection.v1.State
-	(*Saved)(nil),             // 1: concord.collection.v1.Saved
-	(*Linked)(nil),            // 2: concord.collection.v1.Linked
-	(*LinkedDocument)(nil),    // 3: concord.collection.v1.LinkedDocument
-	(*IndexChange)(nil),       // 4: concord.collection.v1.IndexChange
-	(*LinkEffect)(nil),        // 5: concord.collection.v1.LinkEffect
-	(*FieldText)(nil),         // 6: concord.collection.v1.FieldText
-	(*Merge)(nil),             // 7: concord.collection.v1.Merge
-	(*Member)(nil),            // 8: concord.collection.v1.Member
-	(*PartInfo)(nil),          // 9: concord.collection.v1.PartInfo
-	(*Happened)(nil),          // 10: concord.collection.v1.Happened
-	(*Write)(nil),             // 11: concord.collection.v1.Write
-	(*Conditions)(nil),        // 12: concord.collection.v1.Conditions
-	(*Change)(nil),            // 13: concord.collection.v1.Change
-	(*linkspb.Source)(nil),    // 14: concord.links.v1.Source
-	(*linkspb.Authority)(nil), // 15: concord.links.v1.Authority
-	(*linkspb.Table)(nil),     // 16: concord.links.v1.Table
-	(*linkspb.Subfield)(nil),  // 17: concord.links.v1.Subfield
+	(*Task)(nil),              // 1: concord.collection.v1.Task
+	(*Saved)(nil),             // 2: concord.collection.v1.Saved
+	(*Reindexed)(nil),         // 3: concord.collection.v1.Reindexed
+	(*Linked)(nil),            // 4: concord.collection.v1.Linked
+	(*LinkedDocument)(nil),    // 5: concord.collection.v1.LinkedDocument
+	(*IndexChange)(nil),       // 6: concord.collection.v1.IndexChange
+	(*LinkEffect)(nil),        // 7: concord.collection.v1.LinkEffect
+	(*FieldText)(nil),         // 8: concord.collection.v1.FieldText
+	(*Merge)(nil),             // 9: concord.collection.v1.Merge
+	(*Member)(nil),            // 10: concord.collection.v1.Member
+	(*PartInfo)(nil),          // 11: concord.collection.v1.PartInfo
+	(*Happened)(nil),          // 12: concord.collection.v1.Happened
+	(*Write)(nil),             // 13: concord.collection.v1.Write
+	(*Conditions)(nil),        // 14: concord.collection.v1.Conditions
+	(*Change)(nil),            // 15: concord.collection.v1.Change
+	(*linkspb.Source)(nil),    // 16: concord.links.v1.Source
+	(*linkspb.Authority)(nil), // 17: concord.links.v1.Authority
+	(*linkspb.Table)(nil),     // 18: concord.links.v1.Table
+	(*linkspb.Subfield)(nil),  // 19: concord.links.v1.Subfield
 }
 var file_actors_collection_collectionpb_collection_proto_depIdxs = []int32{
-	0,  // 0: concord.collection.v1.Saved.state:type_name -> concord.collection.v1.State
-	8,  // 1: concord.collection.v1.Saved.blame:type_name -> concord.collection.v1.Member
-	7,  // 2: concord.collection.v1.Saved.merge:type_name -> concord.collection.v1.Merge
-	2,  // 3: concord.collection.v1.Saved.linked:type_name -> concord.collection.v1.Linked
-	3,  // 4: concord.collection.v1.Linked.documents:type_name -> concord.collection.v1.LinkedDocument
-	14, // 5: concord.collection.v1.Linked.source:type_name -> concord.links.v1.Source
-	15, // 6: concord.collection.v1.Linked.authority:type_name -> concord.links.v1.Authority
-	6,  // 7: concord.collection.v1.Linked.texts:type_name -> concord.collection.v1.FieldText
-	16, // 8: concord.collection.v1.LinkedDocument.table:type_name -> concord.links.v1.Table
-	4,  // 9: concord.collection.v1.LinkedDocument.index:type_name -> concord.collection.v1.IndexChange
-	5,  // 10: concord.collection.v1.LinkedDocument.effects:type_name -> concord.collection.v1.LinkEffect
-	17, // 11: concord.collection.v1.FieldText.subfields:type_name -> concord.links.v1.Subfield
-	8,  // 12: concord.collection.v1.PartInfo.blame:type_name -> concord.collection.v1.Member
-	16, // 13: concord.collection.v1.PartInfo.links:type_name -> concord.links.v1.Table
-	12, // 14: concord.collection.v1.Write.conditions:type_name -> concord.collection.v1.Conditions
-	13, // 15: concord.collection.v1.Write.changes:type_name -> concord.collection.v1.Change
-	12, // 16: concord.collection.v1.Change.conditions:type_name -> concord.collection.v1.Conditions
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	1,  // 0: concord.collection.v1.State.task:type_name -> concord.collection.v1.Task
+	0,  // 1: concord.collection.v1.Saved.state:type_name -> concord.collection.v1.State
+	10, // 2: concord.collection.v1.Saved.blame:type_name -> concord.collection.v1.Member
+	9,  // 3: concord.collection.v1.Saved.merge:type_name -> concord.collection.v1.Merge
+	4,  // 4: concord.collection.v1.Saved.linked:type_name -> concord.collection.v1.Linked
+	5,  // 5: concord.collection.v1.Linked.documents:type_name -> concord.collection.v1.LinkedDocument
+	16, // 6: concord.collection.v1.Linked.source:type_name -> concord.links.v1.Source
+	17, // 7: concord.collection.v1.Linked.authority:type_name -> concord.links.v1.Authority
+	8,  // 8: concord.collection.v1.Linked.texts:type_name -> concord.collection.v1.FieldText
+	18, // 9: concord.collection.v1.LinkedDocument.table:type_name -> concord.links.v1.Table
+	6,  // 10: concord.collection.v1.LinkedDocument.index:type_name -> concord.collection.v1.IndexChange
+	7,  // 11: concord.collection.v1.LinkedDocument.effects:type_name -> concord.collection.v1.LinkEffect
+	19, // 12: concord.collection.v1.FieldText.subfields:type_name -> concord.links.v1.Subfield
+	10, // 13: concord.collection.v1.PartInfo.blame:type_name -> concord.collection.v1.Member
+	18, // 14: concord.collection.v1.PartInfo.links:type_name -> concord.links.v1.Table
+	14, // 15: concord.collection.v1.Write.conditions:type_name -> concord.collection.v1.Conditions
+	15, // 16: concord.collection.v1.Write.changes:type_name -> concord.collection.v1.Change
+	14, // 17: concord.collection.v1.Change.conditions:type_name -> concord.collection.v1.Conditions
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_actors_collection_collectionpb_collection_proto_init() }
@@ -1432,14 +1585,15 @@ func file_actors_collection_collectionpb_collection_proto_init() {
 	if File_actors_collection_collectionpb_collection_proto != nil {
 		return
 	}
-	file_actors_collection_collectionpb_collection_proto_msgTypes[12].OneofWrappers = []any{}
+	file_actors_collection_collectionpb_collection_proto_msgTypes[2].OneofWrappers = []any{}
+	file_actors_collection_collectionpb_collection_proto_msgTypes[14].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_collection_collectionpb_collection_proto_rawDesc), len(file_actors_collection_collectionpb_collection_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

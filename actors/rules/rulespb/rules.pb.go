@@ -29,6 +29,8 @@ type State struct {
 	Text          []byte                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"` // the accepted bytes; empty once it is deleted
 	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 	Deleted       bool                   `protobuf:"varint,3,opt,name=deleted,proto3" json:"deleted,omitempty"`
+	Declared      []uint64               `protobuf:"fixed64,4,rep,packed,name=declared,proto3" json:"declared,omitempty"` // numbers of its keys and indexes (concord/actors/lookup)
+	Built         []uint64               `protobuf:"fixed64,5,rep,packed,name=built,proto3" json:"built,omitempty"`       // those that every collection of the type is found by
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -84,10 +86,25 @@ func (x *State) GetDeleted() bool {
 	return false
 }
 
+func (x *State) GetDeclared() []uint64 {
+	if x != nil {
+		return x.Declared
+	}
+	return nil
+}
+
+func (x *State) GetBuilt() []uint64 {
+	if x != nil {
+		return x.Built
+	}
+	return nil
+}
+
 // Saved is the payload of type.saved.
 type Saved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Text          []byte                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"` // the accepted bytes
+	Text          []byte                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`                  // the accepted bytes
+	Declared      []uint64               `protobuf:"fixed64,2,rep,packed,name=declared,proto3" json:"declared,omitempty"` // numbers of its keys and indexes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -129,17 +146,74 @@ func (x *Saved) GetText() []byte {
 	return nil
 }
 
+func (x *Saved) GetDeclared() []uint64 {
+	if x != nil {
+		return x.Declared
+	}
+	return nil
+}
+
+// Built is the payload of type.built.
+type Built struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Lookups       []uint64               `protobuf:"fixed64,1,rep,packed,name=lookups,proto3" json:"lookups,omitempty"` // numbers of the keys and indexes that every collection is found by now
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Built) Reset() {
+	*x = Built{}
+	mi := &file_actors_rules_rulespb_rules_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Built) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Built) ProtoMessage() {}
+
+func (x *Built) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_rules_rulespb_rules_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Built.ProtoReflect.Descriptor instead.
+func (*Built) Descriptor() ([]byte, []int) {
+	return file_actors_rules_rulespb_rules_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Built) GetLookups() []uint64 {
+	if x != nil {
+		return x.Lookups
+	}
+	return nil
+}
+
 var File_actors_rules_rulespb_rules_proto protoreflect.FileDescriptor
 
 const file_actors_rules_rulespb_rules_proto_rawDesc = "" +
 	"\n" +
-	" actors/rules/rulespb/rules.proto\x12\x10concord.rules.v1\"O\n" +
+	" actors/rules/rulespb/rules.proto\x12\x10concord.rules.v1\"\x81\x01\n" +
 	"\x05State\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\fR\x04text\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x18\n" +
-	"\adeleted\x18\x03 \x01(\bR\adeleted\"\x1b\n" +
+	"\adeleted\x18\x03 \x01(\bR\adeleted\x12\x1a\n" +
+	"\bdeclared\x18\x04 \x03(\x06R\bdeclared\x12\x14\n" +
+	"\x05built\x18\x05 \x03(\x06R\x05built\"7\n" +
 	"\x05Saved\x12\x12\n" +
-	"\x04text\x18\x01 \x01(\fR\x04textB\x1eZ\x1cconcord/actors/rules/rulespbb\x06proto3"
+	"\x04text\x18\x01 \x01(\fR\x04text\x12\x1a\n" +
+	"\bdeclared\x18\x02 \x03(\x06R\bdeclared\"!\n" +
+	"\x05Built\x12\x18\n" +
+	"\alookups\x18\x01 \x03(\x06R\alookupsB\x1eZ\x1cconcord/actors/rules/rulespbb\x06proto3"
 
 var (
 	file_actors_rules_rulespb_rules_proto_rawDescOnce sync.Once
@@ -153,10 +227,11 @@ func file_actors_rules_rulespb_rules_proto_rawDescGZIP() []byte {
 	return file_actors_rules_rulespb_rules_proto_rawDescData
 }
 
-var file_actors_rules_rulespb_rules_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_actors_rules_rulespb_rules_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_actors_rules_rulespb_rules_proto_goTypes = []any{
 	(*State)(nil), // 0: concord.rules.v1.State
 	(*Saved)(nil), // 1: concord.rules.v1.Saved
+	(*Built)(nil), // 2: concord.rules.v1.Built
 }
 var file_actors_rules_rulespb_rules_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -177,7 +252,7 @@ func file_actors_rules_rulespb_rules_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_rules_rulespb_rules_proto_rawDesc), len(file_actors_rules_rulespb_rules_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

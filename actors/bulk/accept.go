@@ -1,0 +1,186 @@
+package bulk
+
+import (
+	"cmp"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"concord/actors/entity"
+	"concord/actors/problem"
+)
+
+// Bounds of what a task is made of. The operation has looked after them: a command that breaks one is our own mistake.
+const (
+	KeyMaxBytes     = 4 << 10 // of the alternate key of a row
+	requestMaxBytes = 4 << 20
+	nameMaxBytes    = 128 // of what a task names beside its own name: collection, type, task, system, code
+	retentionMax    = 100 * 365 * 24 * time.Hour
+	// draftTTL is how long a draft is kept that nothing is added to.
+	draftTTL = time.Hour
+)
+
+// stage adds a chunk to a draft.
+func stage(s State, c *Stage, m entity.Meta) ([]Event, error) {
+	if s.unaccepted() {
+		s = State{}
+	}
+	switch {
+	case c.Number < s.Chunks:
+		return nil, nil // sent again
+	case s.Status.Shown():
+		return nil, wrong(s, "its list is complete")
+	case len(c.Rows) != int(c.PerChunk):
+		return nil, problem.New(problem.Internal, "chunk %d has %d rows, not %d", c.Number, len(c.Rows), c.PerChunk)
+	}
+	part, err := s.add(c)
+	if err != nil {
+		return nil, err
+	}
+	s.Status, s.Staged, s.Expires = Draft, m.Time, m.Time.Add(draftTTL)
+	return one(TypeStaged, s, part)
+}
+
+// keep adds a piece of the posted body to a draft.
+func keep(s State, c *Keep, m entity.Meta) ([]Event, error) {
+	if s.unaccepted() {
+		s = State{}
+	}
+	switch {
+	case c.Number < s.Pieces:
+		return nil, nil // sent again
+	case s.Status.Shown():
+		return nil, wrong(s, "its body is complete")
+	case c.Number != s.Pieces:
+		return nil, problem.New(problem.Internal, "piece %d of a body, where piece %d comes next", c.Number, s.Pieces)
+	case len(c.Piece) != PieceMaxBytes:
+		return nil, problem.New(problem.Internal, "piece %d of a body has %d bytes, not %d", c.Number, len(c.Piece), PieceMaxBytes)
+	}
+	part, err := s.piece(c.Piece)
+	if err != nil {
+		return nil, err
+	}
+	s.Status, s.Staged, s.Expires = Draft, m.Time, m.Time.Add(draftTTL)
+	return one(TypeStaged, s, part)
+}
+
+// piece puts a piece at the end of the posted body.
+func (s *State) piece(bytes []byte) (entity.Content, error) {
+	if most := PostedMaxBytes / PieceMaxBytes; int(s.Pieces) == most {
+		return entity.Content{}, problem.New(problem.Internal, "more than %d pieces of a body", most)
+	}
+	s.Pieces++
+	return raw(PostedPart(s.Pieces-1), bytes), nil
+}
+
+// accept makes the task.
+func accept(s State, c *Accept, m entity.Meta) ([]Event, error) {
+	if s.unaccepted() {
+		s = State{}
+	}
+	switch {
+	case s.Status.Shown():
+		return nil, nil // sent again
+	case c.Chunks != s.Chunks:
+		return nil, problem.New(problem.Internal, "a list of %d chunks, where %d are known", c.Chunks, s.Chunks)
+	case c.Pieces != s.Pieces:
+		return nil, problem.New(problem.Internal, "%d pieces of a body, where %d are known", c.Pieces, s.Pieces)
+	case s.Chunks == 0 && len(c.Rows) == 0:
+		return nil, problem.New(problem.Internal, "a task without items")
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	var parts []entity.Content
+	if len(c.Rows) > 0 {
+		last := c.Stage
+		last.Number = s.Chunks
+		part, err := s.add(&last)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
+	if len(c.Posted) > 0 {
+		part, err := s.piece(c.Posted)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part)
+	}
+	t := &c.Task
+	s.Status, s.Accepted, s.Expires = Accepted, m.Time, time.Time{}
+	s.Principal, s.Kind, s.Reason = m.Principal, m.Kind, m.Reason
+	s.Number, s.Name = t.Number, cmp.Or(t.Name, strconv.FormatUint(t.Number, 10))
+	s.DryRun, s.PerSecond, s.RetryOf, s.Alias = t.DryRun, t.PerSecond, t.RetryOf, t.Alias
+	s.OnLocked, s.Type = cmp.Or(t.OnLocked, OnLockedWait), cmp.Or(t.Type, c.Request.Type)
+	s.Retention = t.Retention.Truncate(time.Microsecond)
+	request := c.Request
+	request.Type = s.Type
+	return one(TypeAccepted, s, append(parts, requestPart(&request))...)
+}
+
+// check refuses a task that the operation must not ask for.
+func (c *Accept) check() error {
+	t, q := &c.Task, &c.Request
+	switch {
+	case t.Number == 0:
+		return problem.New(problem.Internal, "a task without a number")
+	case len(t.Name) > NameMaxBytes || !utf8.ValidString(t.Name):
+		return problem.New(problem.Internal, "a name of %d bytes: the limit is %d of UTF-8", len(t.Name), NameMaxBytes)
+	case t.OnLocked != "" && t.OnLocked != OnLockedWait && t.OnLocked != OnLockedFail:
+		return problem.New(problem.Internal, "onLocked is %q", t.OnLocked)
+	case t.Retention < 0 || t.Retention > retentionMax:
+		return problem.New(problem.Internal, "a retention of %v", t.Retention)
+	case !named(t.RetryOf) || !named(t.Type) || !named(t.Alias) || !named(q.Type):
+		return problem.New(problem.Internal, "a name of more than %d bytes of UTF-8", nameMaxBytes)
+	case len(c.Posted) > PieceMaxBytes:
+		return problem.New(problem.Internal, "a last piece of %d bytes: the limit is %d", len(c.Posted), PieceMaxBytes)
+	case len(q.Instructions)+len(q.Fields)+len(q.Targets) > requestMaxBytes:
+		return problem.New(problem.Internal, "a request of %d bytes: the limit is %d",
+			len(q.Instructions)+len(q.Fields)+len(q.Targets), requestMaxBytes)
+	}
+	return nil
+}
+
+func named(name string) bool { return len(name) <= nameMaxBytes && utf8.ValidString(name) }
+
+// add puts a chunk at the end of the list.
+func (s *State) add(c *Stage) (entity.Content, error) {
+	total := s.Total + uint64(len(c.Rows))
+	switch {
+	case c.Number != s.Chunks:
+		return entity.Content{}, problem.New(problem.Internal, "chunk %d, where chunk %d comes next", c.Number, s.Chunks)
+	case c.PerChunk == 0 || c.PerChunk > ChunkRows || s.Chunks > 0 && c.PerChunk != s.PerChunk:
+		return entity.Content{}, problem.New(problem.Internal, "chunks of %d rows, after some of %d", c.PerChunk, s.PerChunk)
+	case len(c.Rows) > int(c.PerChunk):
+		return entity.Content{}, problem.New(problem.Internal, "chunk %d has %d rows, not %d", c.Number, len(c.Rows), c.PerChunk)
+	case total > ItemsMax:
+		return entity.Content{}, problem.New(problem.Internal, "a list of %d items: the limit is %d", total, ItemsMax)
+	}
+	for i := range c.Rows {
+		if err := c.Rows[i].check(c.PerChunk); err != nil {
+			return entity.Content{}, err
+		}
+	}
+	s.Chunks, s.PerChunk, s.Total = s.Chunks+1, c.PerChunk, total
+	s.Counts.Pending = total
+	return chunkPart(c.Number, c.Rows), nil
+}
+
+// check refuses a row that must not be in a list with so many rows in a chunk.
+func (r *Row) check(perChunk uint32) error {
+	switch {
+	case r.Collection == "" && r.Code == "":
+		return problem.New(problem.Internal, "a row without a collection")
+	case !named(r.Collection) || !named(r.Code):
+		return problem.New(problem.Internal, "a row with a name of more than %d bytes of UTF-8", nameMaxBytes)
+	case len(r.Key) > KeyMaxBytes || !utf8.ValidString(r.Key):
+		return problem.New(problem.Internal, "a key of %d bytes: the limit is %d of UTF-8", len(r.Key), KeyMaxBytes)
+	case len(r.Value) > ValueMaxBytes:
+		return problem.New(problem.Internal, "a value of %d bytes: the limit is %d", len(r.Value), ValueMaxBytes)
+	case perChunk > ChunkValuedRows && (r.Key != "" || len(r.Value) > 0):
+		return problem.New(problem.Internal, "chunks of %d rows with values or keys: the limit is %d", perChunk, ChunkValuedRows)
+	}
+	return nil
+}
