@@ -59,7 +59,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.Is(err, errPartial):
 		return exitPartial
-	case errors.Is(err, errNoJob):
+	case errors.Is(err, errNoJob), errors.Is(err, errNoTask):
 		return exitNotFound
 	case contested, errors.Is(err, client.ErrReleased):
 		return exitLocked

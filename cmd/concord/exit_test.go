@@ -42,9 +42,11 @@ func TestExitCodes(t *testing.T) {
 		"conflicts are left open":       {fmt.Errorf("put: %w", &unsettledError{settling: &settling{}}), 4},
 		"a trial that would be refused": {errWouldRefuse, 4},
 		"there is no job yet":           {fmt.Errorf("job: %w", errNoJob), 3},
-		"the job was superseded":        {stoppedError{client.JobSuperseded}, 4},
-		"the job was cancelled":         {stoppedError{client.JobCancelled}, 4},
-		"the job has failed":            {stoppedError{client.JobFailed}, 1},
+		"the job was superseded":        {stoppedError{"job", client.JobSuperseded}, 4},
+		"the job was cancelled":         {stoppedError{"job", client.JobCancelled}, 4},
+		"the job has failed":            {stoppedError{"job", client.JobFailed}, 1},
+		"there is no bulk task":         {fmt.Errorf("bulk: %w", errNoTask), 3},
+		"the bulk task was cancelled":   {stoppedError{"task", client.BulkPartiallyCancelled}, 4},
 		"no contest":                    {refused("no-contest", 404), 3},
 	} {
 		if got := exitCode(row.err); got != row.want {

@@ -174,10 +174,13 @@ func (a *app) sample() *cobra.Command {
   bibs      bibliographic records (MARC)     names        authority records of names (MARC)
   datasets  descriptions of data sets        subjects     authority records of subjects (MARC)
                                              authorities  both, as many as so many bibs use
+  dataset-type  the collection type of datasets: fields, keys, indexes and a schema
 
 Every heading of the bibs has its authority among the authorities of the same count and seed.`,
 		Example: `  concord sample bibs --count 1000 | concord import - --into catalogue
   concord sample authorities --count 1000 | concord authority import -   # into the sources names and subjects
+  concord sample dataset-type | concord type put dataset -
+  concord sample datasets --count 200 | concord import - --as collections --type dataset
   concord sample names --count 500 --format iso2709 --to names.mrc`,
 		Args: arguments(cobra.ExactArgs(1)), ValidArgs: kindNames(),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -187,7 +190,7 @@ Every heading of the bibs has its authority among the authorities of the same co
 			}
 			if format == "" {
 				format = string(records.MARCJSON)
-				if kind == sample.Datasets || kind == sample.Authorities {
+				if kind == sample.Datasets || kind == sample.DatasetType || kind == sample.Authorities {
 					format = string(records.JSONL)
 				}
 			}
@@ -201,7 +204,7 @@ Every heading of the bibs has its authority among the authorities of the same co
 	f := cmd.Flags()
 	f.IntVar(&count, "count", 100, "how many")
 	f.Uint64Var(&seed, "seed", 1, "where all of it comes from")
-	f.StringVar(&format, "format", "", "jsonl, marc-json or iso2709 (default marc-json, jsonl for datasets and authorities)")
+	f.StringVar(&format, "format", "", "jsonl, marc-json or iso2709 (default marc-json; jsonl for datasets and authorities)")
 	f.StringVar(&to, "to", "-", "file to write; - is standard output")
 	return cmd
 }

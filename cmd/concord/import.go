@@ -29,17 +29,24 @@ const (
 
 // importInput is what an import is told.
 type importInput struct {
-	into, format, idMember, valueMember string
-	errors, reason                      string
-	perCollection, clients              int
+	into, as, kind, format, idMember, valueMember string
+	errors, reason                                string
+	perCollection, clients                        int
 }
+
+// What --as takes.
+const (
+	asDocuments   = "documents"
+	asCollections = "collections"
+)
 
 func (a *app) importCommand() *cobra.Command {
 	var in importInput
 	cmd := &cobra.Command{
 		Use:   "import FILE|-",
 		Short: "Write the records of a file into collections",
-		Long: `Write the records of a file into collections: so many records a collection, so many collections at a time.
+		Long: `Write the records of a file into collections: so many records a collection, so many collections at a time. With --as collections
+each record is a collection of its own, its id is that of the record, and its metadata are the record.
 
 A row that cannot be imported is told, with its number, and costs no other row; then the exit code is 6. The same
 import again does what is left and changes nothing else, so that one that broke off is simply repeated.
@@ -49,12 +56,15 @@ document is --id-member of a line, or field 001; the document is the whole line,
 		Example: `  concord import bibs.mrc --into catalogue
   concord import bibs.jsonl --into catalogue-{n}-2026 --per-collection 100 --errors failed.jsonl
   concord import people.jsonl --into people --per-collection 0 --id-member uuid   # all in one collection
-  concord sample bibs --count 1000 | concord import - --into demo`,
+  concord sample bibs --count 1000 | concord import - --into demo
+  concord sample datasets --count 1000 | concord import - --as collections --type dataset`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runImport(cmd.Context(), args[0], in) },
 	}
 	f := cmd.Flags()
 	f.StringVar(&in.into, "into", "", "pattern of collection ids; {n} is the number of the collection, else -{n} is added")
+	f.StringVar(&in.as, "as", asDocuments, "documents, or collections: each record is the metadata of one")
+	f.StringVar(&in.kind, "type", "", "collection type of new collections")
 	f.StringVar(&in.format, "format", "", "jsonl, marc-json or iso2709; found out if not given")
 	f.IntVar(&in.perCollection, "per-collection", importPerCollection, "records of one collection; 0: all in one")
 	f.IntVar(&in.clients, "clients", importClients, "requests that are under way at once")
@@ -62,7 +72,7 @@ document is --id-member of a line, or field 001; the document is the whole line,
 	f.StringVar(&in.idMember, "id-member", "", `member of a jsonl line with the id of the document (default "id")`)
 	f.StringVar(&in.valueMember, "value-member", "", "member of a jsonl line with the document; the whole line if not given")
 	f.StringVar(&in.reason, "reason", "", "why; kept in the history")
-	must(cmd.MarkFlagRequired("into"))
+	_ = cmd.RegisterFlagCompletionFunc("as", cobra.FixedCompletions([]string{asDocuments, asCollections}, cobra.ShellCompDirectiveNoFileComp)) // there is such a flag
 	return cmd
 }
 
@@ -73,10 +83,30 @@ func must(err error) {
 	}
 }
 
-func (a *app) runImport(ctx context.Context, path string, in importInput) error {
-	im := &transfer.Import{Into: in.into, PerCollection: in.perCollection, Clients: in.clients, Reason: in.reason}
+// check says what is wrong with what an import is told.
+func (in *importInput) check(im *transfer.Import) error {
+	switch {
+	case in.as != asDocuments && in.as != asCollections:
+		return usagef("--as takes documents or collections, not %q", in.as)
+	case in.as == asCollections && in.into != "":
+		return usagef("--into is for documents: with --as collections each record has its own id")
+	case in.as == asCollections && (in.clients < 1 || in.clients > transfer.ClientsMax):
+		return usagef("--clients takes 1 to %d", transfer.ClientsMax)
+	case in.as == asCollections:
+		return nil
+	case in.into == "":
+		return usagef("--into is needed: the collections that the records come into")
+	}
 	if err := im.Check(); err != nil {
 		return usageError{err}
+	}
+	return nil
+}
+
+func (a *app) runImport(ctx context.Context, path string, in importInput) error {
+	im := &transfer.Import{Into: in.into, PerCollection: in.perCollection, Clients: in.clients, Type: in.kind, Reason: in.reason}
+	if err := in.check(im); err != nil {
+		return err
 	}
 	source, err := a.openSource(path)
 	if err != nil {
@@ -98,7 +128,7 @@ func (a *app) runImport(ctx context.Context, path string, in importInput) error 
 	progress := show.NewProgress(a.errs, "import", "record", source.size)
 	source.read = progress.Read
 	im.Format, im.Failed, im.Moved = collectionFormat(format), failures.add, progress.Done
-	totals, err := a.importFrom(ctx, im, reader)
+	totals, err := a.importFrom(ctx, im, reader, in.as == asCollections)
 	progress.End()
 	if closeErr := failures.close(); err == nil {
 		err = closeErr
@@ -114,12 +144,16 @@ func collectionFormat(f records.Format) string {
 	return collection.FormatMARC
 }
 
-func (a *app) importFrom(ctx context.Context, im *transfer.Import, from records.Reader) (transfer.Totals, error) {
+func (a *app) importFrom(ctx context.Context, im *transfer.Import, from records.Reader, each bool) (transfer.Totals, error) {
 	c, err := a.connect()
 	if err != nil {
 		return transfer.Totals{}, err
 	}
 	defer c.Close()
+	if each {
+		one := &transfer.Collections{Client: c, Type: im.Type, Reason: im.Reason, Clients: im.Clients, Failed: im.Failed, Moved: im.Moved}
+		return one.Run(ctx, from)
+	}
 	im.Client = c
 	return im.Run(ctx, from)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -16,16 +15,20 @@ import (
 func (a *app) jobs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "job",
-		Short: "Watch and steer the jobs that bring linked fields up to date",
-		Long: `Watch and steer the jobs that bring linked fields up to date. A job goes on by itself, also after the service was away. A collection
-that somebody holds the lock of is waited for; the others go on meanwhile. Instead of its id, last is the newest job.`,
+		Short: "Watch and steer jobs: those that bring linked fields up to date, and bulk updates",
+		Long: `Watch and steer jobs: those that bring linked fields up to date, and bulk updates, of which concord bulk knows more. A job goes on
+by itself, also after the service was away. A collection that somebody holds the lock of is waited for; the others go on meanwhile.
+Instead of its id, last is the newest job.`,
 		Args: group, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.jobList(), a.jobGet(), a.jobWatch(), a.jobItems(),
-		a.jobVerb("pause", "Stop a job at the border of a collection, until it is resumed", (*client.Client).PropagationPause),
-		a.jobVerb("resume", "Have a paused job go on", (*client.Client).PropagationResume),
-		a.jobVerb("cancel", "End a job at the border of a collection; what it has done stays", (*client.Client).PropagationCancel),
-		a.jobVerb("retry", "Try the failed links of a job that has ended again", (*client.Client).PropagationRetry))
+		a.jobVerb("pause", "Stop a job at the border of a collection, until it is resumed", (*client.Client).PropagationPause, (*client.Client).BulkPause),
+		a.jobVerb("resume", "Have a paused job go on", (*client.Client).PropagationResume, (*client.Client).BulkResume),
+		a.jobVerb("cancel", "End a job at the border of a collection; what it has done stays", (*client.Client).PropagationCancel, (*client.Client).BulkCancel),
+		a.jobVerb("retry", "Try the failed links of a job that has ended again, or the failed items of a bulk update", (*client.Client).PropagationRetry,
+			func(c *client.Client, ctx context.Context, id string, options ...client.CallOption) (*client.BulkTask, error) {
+				return c.BulkRetry(ctx, id, client.BulkRetry{}, options...)
+			}))
 	return cmd
 }
 
@@ -49,18 +52,13 @@ func (a *app) jobList() *cobra.Command {
 				return err
 			}
 			defer c.Close()
-			return printList(a, c.Propagations(cmd.Context(), options...), limit,
-				[]string{"JOB", "STATE", "CHANGE", "LINKS", "PENDING", "FAILED", "BY", "REQUESTED"}, jobCells)
+			return printList(a, newestFirst(c.Propagations(cmd.Context(), options...), c.Bulks(cmd.Context(), options...)), limit,
+				[]string{"JOB", "STATE", "CHANGE", "TOTAL", "PENDING", "FAILED", "BY", "REQUESTED"}, jobCells)
 		},
 	}
 	cmd.Flags().BoolVar(&open, "open", false, "only those that have not ended")
 	cmd.Flags().IntVar(&limit, "limit", listDefault, "jobs to show; 0: all")
 	return cmd
-}
-
-func jobCells(j client.Propagation) []show.Cell {
-	return []show.Cell{{Text: j.ID}, stateCell(j.State), {Text: caused(j.Cause)}, {Text: number(j.Total)}, {Text: number(j.Counts.Pending)},
-		{Text: number(j.Counts.Failed)}, {Text: j.Principal}, {Text: stamp(j.RequestedAt)}}
 }
 
 // stateCell paints a state: what has ended well, what not, what goes on.
@@ -106,13 +104,15 @@ func (a *app) jobGet() *cobra.Command {
 		Example: `  concord job get last`,
 		Args:    arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return asking(a, func(c *client.Client) (*client.Propagation, error) {
-				id, err := jobNamed(cmd.Context(), c, args[0])
-				if err != nil {
-					return nil, err
-				}
-				return c.PropagationGet(cmd.Context(), id)
-			}, a.showJob)
+			return a.onJob(cmd.Context(), args[0],
+				func(c *client.Client, id string) error {
+					job, err := c.PropagationGet(cmd.Context(), id)
+					return shown(a, job, err, a.showJob)
+				},
+				func(c *client.Client, id string) error {
+					task, err := c.BulkGet(cmd.Context(), id)
+					return shown(a, task, err, a.showTask)
+				})
 		},
 	}
 }
@@ -169,21 +169,16 @@ func (a *app) jobItems() *cobra.Command {
   concord job items "$JOB" --state FAILED --limit 0 -o jsonl`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			id, err := jobNamed(cmd.Context(), c, args[0])
-			if err != nil {
-				return err
-			}
-			return printList(a, c.PropagationRows(cmd.Context(), id, chosenBy(pageOf(limit), "state", state)...), limit,
-				[]string{"COLLECTION", "DOCUMENT", "STATE", "LINKS", "AUTHORITY", "PATH", "CAUSE"},
-				func(i client.PropagationItem) []show.Cell {
-					return []show.Cell{{Text: i.Collection}, {Text: i.Document}, {Text: i.State}, {Text: number(i.Links)}, {Text: i.Authority},
-						{Text: i.Path}, {Text: i.Cause}}
-				})
+			return a.onJob(cmd.Context(), args[0], func(c *client.Client, id string) error {
+				return printList(a, c.PropagationRows(cmd.Context(), id, chosenBy(pageOf(limit), "state", state)...), limit,
+					[]string{"COLLECTION", "DOCUMENT", "STATE", "LINKS", "AUTHORITY", "PATH", "CAUSE"},
+					func(i client.PropagationItem) []show.Cell {
+						return []show.Cell{{Text: i.Collection}, {Text: i.Document}, {Text: i.State}, {Text: number(i.Links)}, {Text: i.Authority},
+							{Text: i.Path}, {Text: i.Cause}}
+					})
+			}, func(c *client.Client, id string) error {
+				return printList(a, c.BulkRows(cmd.Context(), id, chosenBy(pageOf(limit), "state", state)...), limit, itemColumns, itemCells)
+			})
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "FAILED or WAITING; not given: both")
@@ -191,51 +186,29 @@ func (a *app) jobItems() *cobra.Command {
 	return cmd
 }
 
-// lastJob stands for the newest job: no id of a job looks like it.
-const lastJob = "last"
-
-// jobNamed is the id of a job that the user has named.
-func jobNamed(ctx context.Context, c *client.Client, name string) (string, error) {
-	if name != lastJob {
-		return name, nil
-	}
-	page, err := c.PropagationList(ctx, client.Limit(1))
-	switch {
-	case err != nil:
-		return "", err
-	case len(page.Items) == 0:
-		return "", errNoJob
-	}
-	return page.Items[0].ID, nil
-}
-
-// errNoJob says that there is no newest job.
-var errNoJob = errors.New("there is no job yet")
-
 // jobVerb is a command that steers a job.
-func (a *app) jobVerb(name, doc string, do func(*client.Client, context.Context, string, ...client.CallOption) (*client.Propagation, error)) *cobra.Command {
+func (a *app) jobVerb(name, doc string, link func(*client.Client, context.Context, string, ...client.CallOption) (*client.Propagation, error),
+	task func(*client.Client, context.Context, string, ...client.CallOption) (*client.BulkTask, error),
+) *cobra.Command {
 	var watch bool
 	cmd := &cobra.Command{
 		Use: name + " JOB", Short: doc, Example: "  concord job " + name + ` "$JOB"`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			id, err := jobNamed(cmd.Context(), c, args[0])
-			if err != nil {
-				return err
-			}
-			job, err := do(c, cmd.Context(), id)
-			switch {
-			case err != nil:
-				return err
-			case watch:
-				return a.followJob(cmd.Context(), c, job.ID)
-			}
-			return a.printJob(job)
+			ctx := cmd.Context()
+			return a.onJob(ctx, args[0], func(c *client.Client, id string) error {
+				job, err := link(c, ctx, id)
+				switch {
+				case err != nil:
+					return err
+				case watch:
+					return a.followJob(ctx, c, job.ID)
+				}
+				return a.printJob(job)
+			}, func(c *client.Client, id string) error {
+				steered, err := task(c, ctx, id)
+				return a.steered(ctx, c, steered, err, name, watch)
+			})
 		},
 	}
 	cmd.Flags().BoolVar(&watch, "watch", false, "follow the job from then on, until it ends")

@@ -21,24 +21,17 @@ the watch, not the job. It goes on when the service was away.`,
   concord job watch "$JOB" -o jsonl`,
 		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, err := a.connect()
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			id, err := jobNamed(cmd.Context(), c, args[0])
-			if err != nil {
-				return err
-			}
-			return a.followJob(cmd.Context(), c, id)
+			return a.onJob(cmd.Context(), args[0],
+				func(c *client.Client, id string) error { return a.followJob(cmd.Context(), c, id) },
+				func(c *client.Client, id string) error { return a.followTask(cmd.Context(), c, id) })
 		},
 	}
 }
 
-// stoppedError says that a job has ended without having done all of its work.
-type stoppedError struct{ state string }
+// stoppedError says that a job, or a task, has ended without having done all of its work.
+type stoppedError struct{ what, state string }
 
-func (e stoppedError) Error() string { return "the job has ended as " + e.state }
+func (e stoppedError) Error() string { return "the " + e.what + " has ended as " + e.state }
 
 // followJob shows how far a job is until it ends, and ends as it does.
 func (a *app) followJob(ctx context.Context, c *client.Client, id string) error {
@@ -68,7 +61,7 @@ func (a *app) followJob(ctx context.Context, c *client.Client, id string) error 
 		}
 		return errPartial
 	}
-	return stoppedError{last.State}
+	return stoppedError{"job", last.State}
 }
 
 // readings sets the gauge until the job ends; last is its last state.

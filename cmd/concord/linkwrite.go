@@ -125,6 +125,11 @@ func asking[T any](a *app, ask func(*client.Client) (*T, error), table func(*T) 
 	}
 	defer c.Close()
 	answer, err := ask(c)
+	return shown(a, answer, err, table)
+}
+
+// shown prints an answer, unless there is none.
+func shown[T any](a *app, answer *T, err error, table func(*T) error) error {
 	switch {
 	case err != nil:
 		return err

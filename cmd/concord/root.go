@@ -90,7 +90,7 @@ func (a *app) groups() []commandGroup {
 		{"History:", []*cobra.Command{a.history(), a.diff(), a.blame(), a.revert()}},
 		{"Authorities and links:", []*cobra.Command{a.sources(), a.authorities(), a.linksCommand(), a.jobs()}},
 		{"Rules for collections:", []*cobra.Command{a.types()}},
-		{"Many records:", []*cobra.Command{a.importCommand(), a.export(), a.sample()}},
+		{"Many records:", []*cobra.Command{a.importCommand(), a.export(), a.bulk(), a.sample()}},
 		{"Operation:", []*cobra.Command{a.doctor(), a.config(), a.backup(), a.restore(), a.store(), a.bench()}},
 	}
 }
@@ -184,9 +184,14 @@ func (a *app) userName() string {
 	return ""
 }
 
+// formatCSV is the name of the format, and of the annotation of a command that has it.
+const formatCSV = string(show.CSV)
+
 // settle judges the global flags before the command runs.
 func (a *app) settle(cmd *cobra.Command) (err error) {
-	if a.format, err = show.ParseFormat(a.global.output); err != nil {
+	if _, lists := cmd.Annotations[formatCSV]; lists && a.global.output == formatCSV {
+		a.format = show.CSV
+	} else if a.format, err = show.ParseFormat(a.global.output); err != nil {
 		a.format = show.Table
 		return usageError{err}
 	}

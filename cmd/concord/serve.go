@@ -147,11 +147,12 @@ func (a *app) logger(c *config.Config) zerolog.Logger {
 func nodeOptions(c *config.Config, log zerolog.Logger) (node.Options, error) {
 	o := node.Options{
 		Data: c.Data, Memory: c.InMemory(), NATSURL: c.NATS.URL, Prefix: c.Subject.Prefix, Version: version, Debug: c.Debug,
-		Limits: c.Operations, Transport: c.API, Bounds: c.Host, Store: c.StoreOptions(), BackupDir: c.BackupDir(),
+		Limits: c.Operations, Transport: c.API, CMRMaxBytes: c.CMR.BodyMaxBytes, Bounds: c.Host, Store: c.StoreOptions(), BackupDir: c.BackupDir(),
 		Retention: retention(c.Retention), Outcomes: uint64(c.Idempotency.MaxBytes),
 		Events:     fanout.Config{Stream: c.Events.Stream, MaxAge: c.Events.MaxAge, MaxBytes: c.Events.MaxBytes},
 		LinkEvents: fanout.Config{Stream: c.Events.Links.Stream, MaxAge: c.Events.Links.MaxAge, MaxBytes: c.Events.Links.MaxBytes},
 		Jobs:       c.Propagation,
+		Tasks:      c.Tasks,
 		Auth:       transport.AuthOff{}, AuthOff: true, Log: log,
 		Fatal: func(err error) {
 			log.Error().Err(err).Int("exitCode", exitStorage).Msg("the server cannot go on")

@@ -20,11 +20,16 @@ holds from the next write on. What a type leaves out, and a collection without a
    "requireVersion": false,
    "conflict": {"allowed": [all policies], "default": null, "rules": [], "script": null},
    "schemas": {"metadata": true, "documents": true, "warn": false},
-   "links": {"enabled": true, "unknownAuthority": "refuse", "rules": [22 rules of MARC]}}
+   "links": {"enabled": true, "unknownAuthority": "refuse", "rules": [22 rules of MARC]},
+   "fields": {}, "keys": [], "indexes": []}
 
 Times are in seconds. A rule is {"path": "/documents/*/plays", "strategy": "counter"}: see concord help conflicts. Schemas are
 JSON Schema 2020-12. A rule of links is {"bib": "240", "authority": "100", "subfields": "fklmnt", "require": {"t": true}, "move":
-{"t": "a"}, "auto": true}: a field 240 can name an authority whose heading is a 100 with $t, and these subfields follow. "concord type try" shows what rules make of three sides. To change or delete a type takes the right "admin" of the provider.`,
+{"t": "a"}, "auto": true}: a field 240 can name an authority whose heading is a 100 with $t, and these subfields follow. Bulk
+updates use "fields", {"PLATFORMS": {"path": "/metadata/Platforms", "operations": [...], "maxItems": 10}}, names for paths; "keys",
+[["/metadata/ShortName", "/metadata/Version"]], that name collections; "indexes", ["/metadata/Platforms/*/ShortName"], that a query
+can ask for. "concord type try" shows what rules make of three sides. To change or delete a type takes the right "admin" of the
+provider.`,
 		Args: group, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.typePut(), a.typeGet(), a.typeList(), a.typeDelete(), a.typeTry())
@@ -38,7 +43,8 @@ func (a *app) typePut() *cobra.Command {
 		Short: "Create a collection type, or replace all of it; - is standard input",
 		Example: `  echo '{"lock": {"mode": "explicit"}}' | concord type put dossier -
   concord type put dossier dossier.json --if-match v1
-  echo '{"conflict": {"rules": [{"path": "/documents/*/tags", "strategy": "set"}]}}' | concord type put dossier -`,
+  echo '{"conflict": {"rules": [{"path": "/documents/*/tags", "strategy": "set"}]}}' | concord type put dossier -
+  concord sample dataset-type | concord type put dataset -       # with fields, keys, indexes and a schema`,
 		Args: arguments(cobra.ExactArgs(2)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			value, err := a.readJSON(args[1])

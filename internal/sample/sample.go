@@ -27,10 +27,12 @@ const (
 	Datasets Kind = "datasets" // descriptions of data sets, in JSON: [Catalogue.Dataset]
 
 	Authorities Kind = "authorities" // all authorities of the first bibs: names, then subjects
+
+	DatasetType Kind = "dataset-type" // the collection type of data sets, in JSON: one, however many are asked for
 )
 
 // Kinds lists every Kind, for a usage text.
-func Kinds() []Kind { return []Kind{Bibs, Authorities, Names, Subjects, Datasets} }
+func Kinds() []Kind { return []Kind{Bibs, Authorities, Names, Subjects, Datasets, DatasetType} }
 
 // ParseKind returns the Kind with that name.
 func ParseKind(name string) (Kind, error) {
@@ -54,6 +56,10 @@ func unknownKind(k Kind) error {
 // {"id", "source", "naturalId", "heading", "tag", "record"} for authorities, whose id is their natural
 // id; for a data set, of which there is only JSONL, it is the description itself.
 func Write(out io.Writer, kind Kind, format records.Format, n int, seed uint64) error {
+	if kind == DatasetType {
+		_, err := io.WriteString(out, datasetType)
+		return err
+	}
 	c := New(seed)
 	item, most, err := c.items(kind, n)
 	if err != nil {

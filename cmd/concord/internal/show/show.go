@@ -22,13 +22,15 @@ const (
 	Table Format = "table" // for people
 	JSON  Format = "json"  // one JSON document
 	JSONL Format = "jsonl" // one JSON document a line
+	CSV   Format = "csv"   // of the few lists that say so
 )
 
-// ParseFormat reads the name of a format.
+// ParseFormat reads the name of a format that every command has.
 func ParseFormat(name string) (Format, error) {
 	switch f := Format(name); f {
 	case Table, JSON, JSONL:
 		return f, nil
+	case CSV:
 	}
 	return "", fmt.Errorf("unknown output format %q: table, json or jsonl", name)
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -82,17 +80,7 @@ func (m Memory) Run(ctx context.Context) (Report, error) {
 // settled is how much memory the process has resident, once it has been left alone for a while.
 func settled(pid int) (bytes int64, err error) {
 	time.Sleep(residentSettle)
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, fmt.Errorf("resident memory: %w", err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if kib, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			n, err := strconv.ParseInt(strings.Fields(kib)[0], 10, 64)
-			return n << 10, err
-		}
-	}
-	return 0, fmt.Errorf("resident memory: /proc/%d/status does not say", pid)
+	return resident(pid)
 }
 
 // Activation measures how long the first command of an entity takes longer than its second: the load of its state.

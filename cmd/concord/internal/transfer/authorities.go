@@ -135,9 +135,7 @@ func (r *authorityRun) read(ctx context.Context, from records.Reader, lanes []ch
 		if row.item.Source == "" {
 			row.item.Source = r.Source
 		}
-		h := fnv.New32a()
-		_, _ = io.WriteString(h, row.key()) // a hash takes everything
-		lane := int(h.Sum32() % uint32(len(lanes)))
+		lane := laneOf(row.key(), len(lanes))
 		if bytes[lane]+row.bytes() > authorityBatchMaxBytes || len(batches[lane]) == authorityBatchMaxItems {
 			if err := send(lane); err != nil {
 				return err
@@ -152,6 +150,13 @@ func (r *authorityRun) read(ctx context.Context, from records.Reader, lanes []ch
 		}
 	}
 	return err
+}
+
+// laneOf is the lane for a key, the same at each time.
+func laneOf(key string, lanes int) int {
+	h := fnv.New32a()
+	_, _ = io.WriteString(h, key) // a hash takes everything
+	return int(h.Sum32() % uint32(lanes))
 }
 
 // eachAuthority reads a file to its end. What is no authority is told to fail.

@@ -45,6 +45,7 @@ type Import struct {
 	PerCollection int    // records of one collection, by their rows; 0: all
 	Clients       int    // batches that are under way at once; 0: 1
 	Format        string // of new collections: "json" or "marc"; empty: "json"
+	Type          string // of new collections
 	Reason        string // for the history
 
 	Failed func(Failure)          // is told of each row that is not imported, by one goroutine at a time; may be nil

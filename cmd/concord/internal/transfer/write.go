@@ -95,7 +95,7 @@ func (r *importRun) submit(ctx context.Context, b batch, exists *bool) error {
 		options = append(options, client.Reason(r.Reason))
 	}
 	if !*exists {
-		put := client.PutRequest{Format: r.Format, Documents: make(map[string]json.RawMessage, len(b.rows))}
+		put := client.PutRequest{Format: r.Format, Type: r.Type, Documents: make(map[string]json.RawMessage, len(b.rows))}
 		for _, row := range b.rows {
 			put.Documents[row.ID] = row.Value
 		}
@@ -121,6 +121,9 @@ func (r *importRun) submit(ctx context.Context, b batch, exists *bool) error {
 func (r *importRun) key(operation string, b batch) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s %q %q", operation, r.Format, r.Reason)
+	if r.Type != "" {
+		fmt.Fprintf(h, " %q", r.Type)
+	}
 	for _, row := range b.rows {
 		fmt.Fprintf(h, " %d %q %d ", row.Row, row.ID, len(row.Value))
 		h.Write(row.Value)
