@@ -10,7 +10,8 @@ LINT := $(CACHE)/golangci-lint-$(LINT_VERSION)
 PLANTED := skipsync answerearly forgetdedup dropoutbox staleread breakchain skipmark \
 	skipfence skipqueue keepexpired losepark \
 	mergeblind dropconflict stalescript skipsecond \
-	skiplink dropcorrection halfjob droplinks
+	skiplink dropcorrection halfjob droplinks \
+	applytwice overtake lostitem stickycancel staleindex
 FUZZTIME ?= 10s
 GO_FILES := $(shell git ls-files '*.go' 2>/dev/null)
 
@@ -65,7 +66,7 @@ faults: ## Kill and pause a real process under load, and judge what is left
 
 .PHONY: torture
 torture: ## 300 kills, ten times the linearizability histories, 30,000 crash clones
-	CONCORD_KILL_CYCLES=300 CONCORD_LINEARIZABLE_ROUNDS=30 CONCORD_LINKED_DOCUMENTS=100000 go test -count=1 -timeout 120m -v ./internal/faults
+	CONCORD_KILL_CYCLES=300 CONCORD_LINEARIZABLE_ROUNDS=30 CONCORD_LINKED_DOCUMENTS=100000 CONCORD_BULK_ITEMS=100000 go test -count=1 -timeout 120m -v ./internal/faults
 	CONCORD_CRASH_CLONES=30000 go test -count=1 -timeout 60m ./persistence/... ./actors/...
 
 .PHONY: fuzz

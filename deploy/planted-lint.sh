@@ -28,6 +28,7 @@ plant actors/lock concord/internal/telemetry kinds-are-pure
 plant actors/provider concord/actors/upload kinds-do-not-import-each-other-provider
 plant actors/upload concord/actors/collection kinds-do-not-import-each-other-upload
 plant actors/collectiontype concord/actors/provider kinds-do-not-import-each-other-collectiontype
+plant actors/bulk concord/actors/collection kinds-do-not-import-each-other-bulk
 plant actors/source concord/actors/provider kinds-do-not-import-each-other-source
 plant actors/authority concord/actors/source kinds-do-not-import-each-other-authority
 out=$(cd "$copy" && "$lint" run --enable-only depguard --max-same-issues 0 --max-issues-per-linter 0 2>&1 || true)

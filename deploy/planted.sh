@@ -21,6 +21,11 @@ declare -A test=(
   [dropcorrection]="./internal/faults TestCorrections"
   [halfjob]="./internal/faults TestLinksSurviveKills"
   [droplinks]="./internal/faults TestLinksSurviveKills"
+  [applytwice]="./transport/operations TestApplyOnce"
+  [overtake]="./internal/faults TestBulkOrder"
+  [lostitem]="./internal/faults TestBulkOrder"
+  [stickycancel]="./internal/faults TestBulkCancels"
+  [staleindex]="./internal/faults TestBulkQueries"
   [skipmark]="./persistence/pebblestore TestDamageIsNeverSilent"
 )
 one() {

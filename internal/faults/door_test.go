@@ -80,7 +80,12 @@ var places = map[string]string{
 	"propagation.resume": "POST " + propagationPath + "/resume", "propagation.cancel": "POST " + propagationPath + "/cancel",
 	"propagation.retry": "POST " + propagationPath + "/retry", "report.list": "GET " + providerPath + "/link-reports",
 	"collection.list": "GET " + providerPath + "/collections",
-	"admin.verify":    "POST /api/v1/admin/verify", "beacon": "POST /api-noauth/v1/locks/collection:{provider}:{id}/release",
+	"bulk.submit":     "POST " + providerPath + "/bulk-updates", "bulk.get": "GET " + bulkPath, "bulk.list": "GET " + providerPath + "/bulk-updates",
+	"bulk.items": "GET " + bulkPath + "/items", "bulk.pause": "POST " + bulkPath + "/pause", "bulk.resume": "POST " + bulkPath + "/resume",
+	"bulk.cancel": "POST " + bulkPath + "/cancel", "bulk.retry": "POST " + bulkPath + "/retry",
+	"upload.open": "POST " + providerPath + "/uploads", "upload.append": "POST " + uploadPath + "/append", "upload.close": "POST " + uploadPath + "/close",
+	"type.get": "GET /api/v1/providers/{provider}/types/{id}", "type.delete": "DELETE /api/v1/providers/{provider}/types/{id}",
+	"admin.verify": "POST /api/v1/admin/verify", "beacon": "POST /api-noauth/v1/locks/collection:{provider}:{id}/release",
 }
 
 const (
@@ -89,6 +94,8 @@ const (
 	sourcePath      = providerPath + "/authority-sources/{id}"
 	authorityPath   = providerPath + "/authorities/{inner}"
 	propagationPath = providerPath + "/propagations/{id}"
+	bulkPath        = providerPath + "/bulk-updates/{id}"
+	uploadPath      = providerPath + "/uploads/{id}"
 	lockPath        = "/api/v1/locks/collection:{provider}:{id}"
 	ticketPath      = lockPath + "/queue/{inner}"
 )

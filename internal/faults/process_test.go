@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,6 +53,9 @@ const clockVariable = "CONCORD_FAULTS_CLOCK"
 // syncVariable is how long each sync of the store's log takes.
 const syncVariable = "CONCORD_FAULTS_SYNC"
 
+// noBulkVariable makes a node that takes no bulk tasks.
+const noBulkVariable = "CONCORD_FAULTS_NO_BULK"
+
 // slowLog is a file system whose syncs of the log take so long.
 func slowLog(fs vfs.FS, d time.Duration) vfs.FS {
 	return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
@@ -76,6 +80,7 @@ func child(dir string) int {
 	if os.Getenv(clockVariable) != "" {
 		o.Clock = host.NewTestClock(time.Time{})
 	}
+	o.Limits.Bulk.Enabled = os.Getenv(noBulkVariable) == ""
 	if d, err := time.ParseDuration(os.Getenv(syncVariable)); err == nil {
 		o.FS = slowLog(vfs.Default, d)
 	}
@@ -127,6 +132,19 @@ func startProcess(t testing.TB, variables ...string) *process {
 	return p
 }
 
+// starter starts processes on a thread that lasts: the kernel kills them when the one that started them ends, and threads of the
+// nodes that tests have in this process do.
+var starter = sync.OnceValue(func() chan<- func() {
+	work := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for f := range work {
+			f()
+		}
+	}()
+	return work
+})
+
 // start brings the process up and returns when it answers.
 func (p *process) start() {
 	p.t.Helper()
@@ -138,7 +156,9 @@ func (p *process) start() {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	if err := cmd.Start(); err != nil {
+	begun := make(chan error, 1)
+	starter() <- func() { begun <- cmd.Start() }
+	if err := <-begun; err != nil {
 		p.t.Fatal(err)
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
