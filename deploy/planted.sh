@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Plants each bug of internal/planted by its build tag and expects the named test to fail: a checker that cannot fail
-# proves nothing.
+# Plants each bug of internal/planted, by the variable that names it, and expects the named test to fail: a checker that
+# cannot fail proves nothing.
 set -euo pipefail
 declare -A test=(
   [skipsync]="./persistence/pebblestore TestCrash"
@@ -31,7 +31,7 @@ declare -A test=(
 one() {
   local bug=$1 package=$2 name=$3 log status=1
   log=$(mktemp)
-  if CONCORD_LINEARIZABLE_ROUNDS=1 CONCORD_KILL_CYCLES=6 go test -count=1 -timeout 5m -tags "planted_$bug" "$package" -run "$name" >"$log" 2>&1; then
+  if CONCORD_LINEARIZABLE_ROUNDS=1 CONCORD_KILL_CYCLES=6 CONCORD_PLANTED=$bug go test -count=1 -timeout 5m -tags planted "$package" -run "$name" >"$log" 2>&1; then
     echo "NOT CAUGHT: $bug by $package $name"
     grep 'no tests to run' "$log" || true
   elif grep -q 'build failed\|no test files\|no tests to run' "$log"; then
@@ -46,7 +46,7 @@ one() {
 }
 export -f one
 
-# Two at a time: each builds the service anew, and then mostly waits.
+# Two at a time: they mostly wait.
 for bug in "$@"; do
   echo "$bug ${test[$bug]}"
 done | xargs -r -P 2 -L 1 bash -c 'one "$@"' one

@@ -1,6 +1,0 @@
-//go:build !planted_answerearly
-
-package planted
-
-// AnswerEarly answers before the commit.
-const AnswerEarly = false

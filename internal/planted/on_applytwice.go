@@ -1,6 +1,0 @@
-//go:build planted_applytwice
-
-package planted
-
-// ApplyTwice has a collection forget that a bulk task has written it.
-const ApplyTwice = true

@@ -1,6 +1,0 @@
-//go:build planted_forgetdedup
-
-package planted
-
-// ForgetDedup does not look for an earlier outcome of an idempotency key.
-const ForgetDedup = true

@@ -1,6 +1,0 @@
-//go:build planted_losepark
-
-package planted
-
-// LosePark leaves parked updates out of the stored state.
-const LosePark = true
