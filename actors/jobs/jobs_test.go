@@ -262,7 +262,7 @@ func TestOneBadCollectionDoesNotStopTheOthers(t *testing.T) {
 		gone := w.shelf("f", 2)
 		w.begin(few)
 		defer func() { w.stop() }()
-		w.slow = func() { gone.deleted = true }
+		w.slow = func() { w.locked(func() { gone.deleted = true }) }
 		id := w.request("j", links.ActionBaseURL, 2, "")
 		sleep(20 * time.Minute)
 		w.settle()
