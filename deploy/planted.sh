@@ -24,7 +24,7 @@ declare -A test=(
   [applytwice]="./transport/operations TestApplyOnce"
   [overtake]="./internal/faults TestBulkOrder"
   [lostitem]="./internal/faults TestBulkOrder"
-  [stickycancel]="./internal/faults TestBulkCancels"
+  [stickycancel]="./actors/jobs TestATaskIsCancelledAtTheBorderOfAnItem"
   [staleindex]="./internal/faults TestBulkQueries"
   [skipmark]="./persistence/pebblestore TestDamageIsNeverSilent"
 )
