@@ -3,7 +3,7 @@
 # cannot fail proves nothing.
 set -euo pipefail
 declare -A test=(
-  [skipsync]="./persistence/pebblestore TestCrash"
+  [skipsync]="./persistence/pebblestore TestCrashAtEveryFileOperation"
   [answerearly]="./internal/faults TestKill"
   [forgetdedup]="./internal/faults TestKill"
   [dropoutbox]="./internal/faults TestKill"
@@ -11,14 +11,14 @@ declare -A test=(
   [breakchain]="./internal/faults TestKill"
   [skipfence]="./internal/faults TestLocksAreLinearizable"
   [skipqueue]="./internal/faults TestScenarios"
-  [keepexpired]="./internal/faults TestScenarios/http/7-defects"
+  [keepexpired]="./internal/faults TestScenarios/http/7-defects.txt"
   [losepark]="./internal/faults TestKillInEveryState"
   [mergeblind]="./internal/faults TestPolicies"
   [dropconflict]="./internal/faults TestPolicies"
   [skipsecond]="./internal/faults TestPolicies"
   [stalescript]="./transport/operations TestScriptOfAnotherVersion"
   [skiplink]="./internal/faults TestSecondURLSupersedes"
-  [dropcorrection]="./internal/faults TestCorrections"
+  [dropcorrection]="./actors/jobs TestAWriteThatRacedWithAChangeIsRightInTheEnd"
   [halfjob]="./internal/faults TestLinksSurviveKills"
   [droplinks]="./internal/faults TestLinksSurviveKills"
   [applytwice]="./transport/operations TestApplyOnce"
@@ -28,21 +28,37 @@ declare -A test=(
   [staleindex]="./internal/faults TestBulkQueries"
   [skipmark]="./persistence/pebblestore TestDamageIsNeverSilent"
 )
+# A checker of what happens to a real process is allowed luck: the moments of kills and the histories of clients are never twice
+# the same, and the bug may have had no occasion. It is given so many runs; the other tests are sure, and have one.
+triesOfProcesses=3
+
+binaries=$(mktemp -d)
+trap 'rm -rf "$binaries"' EXIT
+export binaries triesOfProcesses
+printf '%s\n' "${test[@]}" | cut -d ' ' -f 1 | sort -u | xargs go test -c -tags planted -o "$binaries/"
+
 one() {
-  local bug=$1 package=$2 name=$3 log status=1
-  log=$(mktemp)
-  if CONCORD_LINEARIZABLE_ROUNDS=1 CONCORD_KILL_CYCLES=6 CONCORD_PLANTED=$bug go test -count=1 -timeout 5m -tags planted "$package" -run "$name" >"$log" 2>&1; then
-    echo "NOT CAUGHT: $bug by $package $name"
-    grep 'no tests to run' "$log" || true
-  elif grep -q 'build failed\|no test files\|no tests to run' "$log"; then
-    cat "$log"
-    echo "NOT RUN: $bug by $package $name"
-  else
-    echo "caught: $bug by $package $name: $(grep -m1 -E '^\s+[a-z_]+_test\.go' "$log" | cut -c1-160)"
-    status=0
-  fi
-  rm -f "$log"
-  return $status
+  local bug=$1 package=$2 name=$3 log tries=1 try
+  log=$binaries/$bug.log
+  [ "$package" != ./internal/faults ] || tries=$triesOfProcesses
+  for try in $(seq "$tries"); do
+    if (cd "$package" && CONCORD_LINEARIZABLE_ROUNDS=1 CONCORD_KILL_CYCLES=6 CONCORD_PLANTED=$bug \
+      "$binaries/${package##*/}.test" -test.failfast -test.timeout 5m -test.run "^$name\$") >"$log" 2>&1; then
+      if grep 'no tests to run' "$log"; then
+        echo "NOT RUN: $bug by $package $name"
+        return 1
+      fi
+    elif grep -q -e '^--- FAIL' "$log"; then
+      echo "caught: $bug by $package $name (run $try): $(grep -m1 -E '^\s+[a-z_]+_test\.go' "$log" | cut -c1-160)"
+      return 0
+    else
+      cat "$log"
+      echo "NOT RUN: $bug by $package $name"
+      return 1
+    fi
+  done
+  echo "NOT CAUGHT: $bug by $package $name, in $tries runs"
+  return 1
 }
 export -f one
 

@@ -37,7 +37,7 @@ func eventsFeed(published func(persistence.Kind) bool) feed {
 		cursor: "fanout", description: "What happened to the entities of Concord, in order for each", subjects: ".event.>", prompts: true,
 		leaves: func(*recordpb.Record) bool { return true },
 		render: func(t *Tail, e persistence.EntityID, rec *recordpb.Record) ([]outgoing, error) {
-			dropped := planted.DropOutbox && rec.GetSeq()%17 == 0
+			dropped := planted.DropOutbox && rec.GetSeq()%5 == 0
 			if !published(e.Kind) || !transport.Leaves(rec) || dropped {
 				return nil, nil
 			}
