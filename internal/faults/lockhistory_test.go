@@ -79,7 +79,9 @@ func lockRound(t *testing.T, seed uint64) {
 	for key := range lockKeys {
 		checkLog(t, &natsDoor{first.connection}, lockScope(key))
 	}
-	h.check(t)
+	if !t.Failed() { // of a history that is wrong, this may take minutes
+		h.check(t)
+	}
 }
 
 func lockScope(key int) string { return "scope" + strconv.Itoa(key) }
