@@ -48,13 +48,13 @@ lint: $(LINT) ## Style, import directions, purity; then that each import rule ca
 test: build ## All tests but those of the faults
 	go test -shuffle=on $$(go list ./... | grep -v internal/faults)
 
-# What has goroutines of its own is tested once, under the race detector; the workers of scripts, whose memory that distorts,
-# without it, too.
+# What has goroutines of its own is tested once, under the race detector; without it, too: the workers of scripts, whose memory it
+# distorts, and the tests of the doors that are large, of which it sees a part.
 RACED := ./persistence/ ./actors/... ./transport/... ./internal/node/
 
 .PHONY: plain
 plain: build
-	go test -shuffle=on $$(go list ./... | grep -v internal/faults | grep -vxFf <(go list $(RACED))) ./actors/script/quickjs
+	go test -shuffle=on $$(go list ./... | grep -v internal/faults | grep -vxFf <(go list $(RACED))) ./actors/script/quickjs ./transport/operations ./transport/httpapi
 
 .PHONY: race
 race: ## The packages with goroutines of their own, under the race detector

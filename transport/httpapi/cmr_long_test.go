@@ -16,6 +16,15 @@ import (
 	"concord/transport/cmr"
 )
 
+// large marks a test whose subject is size: the race detector takes minutes for it, and finds nothing that the other tests of long
+// requests have not.
+func large(t *testing.T) {
+	t.Helper()
+	if raceDetector {
+		t.Skip("its subject is size: `make plain` runs it, without the race detector")
+	}
+}
+
 // longList are so many ids of another provider, and one of this.
 func longList(n int) string {
 	var ids strings.Builder
@@ -58,6 +67,7 @@ func (c cmrStack) parts(id persistence.EntityID) (names []string) {
 
 // TestCMRLongList: a list far longer than a request of ours, from the request to the end of what is kept of it.
 func TestCMRLongList(t *testing.T) {
+	large(t)
 	const ids, bytes = 200_000, 19 << 20
 	c := newCMRStack(t)
 	c.record("C1-PROV1", `{"Platforms":[{"ShortName":"A"}]}`)
@@ -96,6 +106,7 @@ func TestCMRLongList(t *testing.T) {
 // TestCMRLongListAgain: sent again under its key a long list is the same task, also when its upload is gone; another one is
 // refused.
 func TestCMRLongListAgain(t *testing.T) {
+	large(t)
 	c := newCMRStack(t)
 	key, list := header("Idempotency-Key", "k"), longList(80_000)
 	again := func() {
@@ -138,6 +149,7 @@ func (c cmrStack) deliver(id persistence.EntityID, command any) {
 // TestCMRLongBody: what was posted comes back byte for byte, with the status of each collection, up to the last byte that a body
 // may have.
 func TestCMRLongBody(t *testing.T) {
+	large(t)
 	c := newCMRStack(t)
 	for _, body := range []string{padded(update(`"C1-PROV1"`, aqua), 20<<20), padded(update(`"C2-PROV1"`, aqua), bulk.PieceMaxBytes),
 		padded(update(`"C3-PROV1"`, aqua), bulk.PieceMaxBytes+1)} {

@@ -95,6 +95,7 @@ func TestTheListOfTasks(t *testing.T) {
 
 // TestAPageOfTasksIsBounded: it looks at so many of each partition; what it has not come to stands on the next.
 func TestAPageOfTasksIsBounded(t *testing.T) {
+	large(t)
 	b := start(t, vfs.NewMem())
 	b.service.Limits.Bulk.OpenTasksMax = 1_000_000
 	const tasks = 9 * bulkListSteps // of eight partitions

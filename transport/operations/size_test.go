@@ -89,6 +89,7 @@ func manyIDs(count, bytes int) []string {
 
 // TestAnswersAreBounded has a row for each way in which a page could be longer than an answer may be.
 func TestAnswersAreBounded(t *testing.T) {
+	large(t)
 	const half = 512 << 10
 	metadata := `{"m":` + largeDocument(half-16) + `}`
 	for name, row := range map[string]struct {
@@ -131,6 +132,7 @@ func TestAnswersAreBounded(t *testing.T) {
 
 // TestBlameIsBounded: principals and names may be long, and each entry has them.
 func TestBlameIsBounded(t *testing.T) {
+	large(t)
 	const documents = 2500
 	for name, row := range map[string]struct {
 		members, nameBytes int
@@ -225,6 +227,7 @@ func TestListsAreBounded(t *testing.T) {
 
 // TestDiffsAreBounded: each operation and each change repeats the path to its place, which may be long.
 func TestDiffsAreBounded(t *testing.T) {
+	large(t)
 	const half = 512 << 10
 	many := func(count int, value string) func(v int) string {
 		return func(v int) string {
