@@ -34,7 +34,7 @@ targets() {
 built=''
 targets | while read -r package target; do
   if [ "$package" != "$built" ]; then
-    go test -c -fuzz=Fuzz -o "$binaries/${package//\//_}.test" "./$package" >&2
+    go test -c -vet=off -fuzz=Fuzz -o "$binaries/${package//\//_}.test" "./$package" >&2
     built=$package
   fi
   echo "$package $target"
