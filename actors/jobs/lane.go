@@ -56,7 +56,7 @@ type lane struct {
 	asleep  []*sending
 	burst   int       // items that may still be sent of a burst
 	since   time.Time // the newest item was sent
-	permit  bool      // the pace allows one more item
+	permit  bool      // the pace of all was asked for one more item
 	ready   time.Time // when pace and courtesy allow the next
 	blind   time.Time // until when nothing is sent, because the store cannot be read
 	tellers sync.WaitGroup

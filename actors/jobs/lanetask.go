@@ -52,7 +52,10 @@ type task struct {
 
 	order   order // while it is paused, and a younger one wants to go on
 	ordered bool
-	pace    pace
+
+	pace   pace
+	permit bool      // the pace was asked for one more item
+	ready  time.Time // when it allows it
 }
 
 // slot is what is known of a row that was taken.
