@@ -58,6 +58,7 @@ type lane struct {
 	since   time.Time // the newest item was sent
 	permit  bool      // the pace of all was asked for one more item
 	ready   time.Time // when pace and courtesy allow the next
+	full    bool      // the disk has no room: what was sent was refused for that
 	blind   time.Time // until when nothing is sent, because the store cannot be read
 	tellers sync.WaitGroup
 	timer   *time.Timer
@@ -281,12 +282,15 @@ func (l *lane) touch(t *task) {
 	}
 }
 
-// count tells what the tasks do; running is the one whose turn it is, nil if the lane does not run.
+// count tells what the tasks do; running is the one whose turn it is, nil if the lane does not run. It rests while the disk
+// has no room.
 func (l *lane) count(running *task) {
 	var tally TaskTally
 	for _, t := range l.tasks {
 		switch {
 		case t.state.Status == bulk.Expired:
+		case t == running && l.full:
+			tally.Resting++
 		case t == running:
 			tally.Running++
 		case t.state.Status == bulk.Paused:

@@ -61,10 +61,10 @@ func (l *lane) dispatch(ctx context.Context, now time.Time) time.Time {
 // disk is written together.
 const politeItems = 8
 
-// roomy says that one more item may be sent. While others are there, items go in bursts: the next one when all of the last
+// roomy says that one more item may be sent. While the disk is full, what sleeps tries if there is room again. While others are there, items go in bursts: the next one when all of the last
 // were answered, and after a rest as long as that took.
 func (l *lane) roomy(now time.Time) bool {
-	if l.flying+len(l.asleep) >= l.settings.Window {
+	if l.flying+len(l.asleep) >= l.settings.Window || l.full && len(l.asleep) > 0 {
 		return false
 	}
 	if l.flying == 0 {
@@ -313,7 +313,7 @@ func (l *lane) send(it *sending) {
 	l.flying++
 	it.task.flying++
 	l.touch(it.task)
-	l.courtesy.Deliver(&entity.Envelope{Entity: it.id, Command: it.command, Meta: it.task.meta, DryRun: it.task.state.DryRun,
+	l.courtesy.Deliver(&entity.Envelope{Entity: it.id, Command: it.command, Meta: it.task.meta, DryRun: it.task.state.DryRun, Vital: it.command.Probe,
 		Reply: func(a entity.Answer, err error) { l.in.answer(answered{it, a, err}) }})
 }
 

@@ -47,7 +47,8 @@ type taskWorld struct {
 	slow       func()
 	unread     func(part string) error // of a part of a task
 	headless   func(persistence.EntityID) error
-	refusals   int // so many commands of the driver to tasks are answered with an error
+	full       bool // the disk has no room
+	refusals   int  // so many commands of the driver to tasks are answered with an error
 
 	openMax int // tasks that are kept in memory; 0: as in production
 	counted map[bulk.ItemState]uint64
@@ -230,6 +231,12 @@ func (w *taskWorld) refuses() bool {
 	return w.refusals >= 0
 }
 
+func (w *taskWorld) isFull() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.full
+}
+
 func (w *taskWorld) InFlight() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -240,6 +247,9 @@ func (w *taskWorld) InFlight() int64 {
 }
 
 func (w *taskWorld) take(env *entity.Envelope) (entity.Answer, error) {
+	if w.isFull() && !env.Vital {
+		return entity.Answer{}, fmt.Errorf("%w (%w)", problem.New(problem.Unavailable, "writes are refused"), persistence.ErrLowSpace)
+	}
 	switch c := env.Command.(type) {
 	case bulk.Command:
 		if w.refuses() {

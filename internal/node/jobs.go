@@ -76,6 +76,7 @@ func (n *Node) newTasks(courtesy *jobs.Courtesy) {
 		map[string]func() float64{
 			"queued":  func() float64 { return float64(n.tasks.Tally().Queued) },
 			"running": func() float64 { return float64(n.tasks.Tally().Running) },
+			"resting": func() float64 { return float64(n.tasks.Tally().Resting) },
 			"waiting": func() float64 { return float64(n.tasks.Tally().Waiting) },
 			"paused":  func() float64 { return float64(n.tasks.Tally().Paused) },
 		})

@@ -212,7 +212,7 @@ func (s *Service) shownBulk(id persistence.EntityID) (*transport.Reply, error) {
 	if err != nil || !state.Status.Shown() {
 		return nil, err
 	}
-	body, err := encode(state.Show(id.Provider, id.ID, seq))
+	body, err := encode(s.showBulk(&state, id, seq))
 	return acceptedBulk(id.ID, body), err
 }
 
