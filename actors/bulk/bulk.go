@@ -139,6 +139,7 @@ type OpenOutcome struct {
 	Row    uint64
 	Turn   uint32 // that was taken: an outcome that was told before changes nothing
 	Holder string // if it still waits: State is pending
+	Lost   bool   // the row's own part cannot be read: this comes of it whatever its turn, and it does not wait any more
 	Outcome
 }
 
@@ -172,6 +173,7 @@ type State struct {
 	PerChunk uint32 // rows of a full chunk
 	Cursor   uint64
 	Pieces   uint32 // of the body that it was asked for with, for who wants to see it again; 0: it is not kept
+	Gone     string // of one that has expired while it has parts: the last that was removed
 }
 
 // Rest is the state of the items that nothing is noted of, and of those that wait: pending, and cancelled once the task is.

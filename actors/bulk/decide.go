@@ -19,17 +19,18 @@ var _ entity.Behavior[State, Command, Event] = Behavior{}
 // Kind is the stored number of the kind.
 func (Behavior) Kind() persistence.Kind { return persistence.KindBulk }
 
-// expireMaxParts is how many parts one event removes; if there are more, the timer comes again.
+// expireMaxParts is how many parts one event removes, and no more than that are read for it; if there are more, the timer comes
+// again.
 const expireMaxParts = 10_000
 
-// Wants the rows that waited, or all parts, to remove them.
+// Wants the rows that waited, or the next parts, to remove them.
 func (Behavior) Wants(s State, c Command, known entity.Facts) []entity.Want {
 	switch c := c.(type) {
 	case *Progress:
 		return progressWants(s, c, known)
 	case *Expire:
 		if _, ok := known.All(); !ok && s.due(c) {
-			return []entity.Want{{All: true}}
+			return []entity.Want{{All: true, From: s.Gone, Most: expireMaxParts + 1}}
 		}
 	}
 	return nil
@@ -189,11 +190,12 @@ func expire(s State, c *Expire, f entity.Facts) ([]Event, error) {
 	if !s.due(c) {
 		return nil, nil
 	}
-	s.Status, s.Expires = Expired, time.Time{}
+	s.Status, s.Expires, s.Gone = Expired, time.Time{}, ""
 	all, _ := f.All()
 	ids := slices.Sorted(maps.Keys(all))
 	if len(ids) > expireMaxParts {
 		ids, s.Expires = ids[:expireMaxParts], c.Due.Add(time.Microsecond)
+		s.Gone = ids[expireMaxParts-1]
 	}
 	parts := make([]entity.Content, len(ids))
 	for i, id := range ids {

@@ -123,7 +123,7 @@ func (Behavior) EncodeState(s State) []byte {
 		Counts: &bulkpb.Counts{Pending: s.Counts.Pending, Updated: s.Counts.Updated, Unchanged: s.Counts.Unchanged,
 			Skipped: s.Counts.Skipped, Failed: s.Counts.Failed, Cancelled: s.Counts.Cancelled},
 		Warned: s.Warned, Waiting: s.Waiting, Total: s.Total, Chunks: s.Chunks, PerChunk: s.PerChunk, Cursor: s.Cursor,
-		Pieces: s.Pieces,
+		Pieces: s.Pieces, Gone: s.Gone,
 	})
 }
 
@@ -151,7 +151,7 @@ func (Behavior) DecodeState(b []byte) (State, error) {
 		Counts: Counts{Pending: c.GetPending(), Updated: c.GetUpdated(), Unchanged: c.GetUnchanged(), Skipped: c.GetSkipped(),
 			Failed: c.GetFailed(), Cancelled: c.GetCancelled()},
 		Warned: m.GetWarned(), Waiting: m.GetWaiting(), Total: m.GetTotal(), Chunks: m.GetChunks(), PerChunk: m.GetPerChunk(),
-		Cursor: m.GetCursor(), Pieces: m.GetPieces(),
+		Cursor: m.GetCursor(), Pieces: m.GetPieces(), Gone: m.GetGone(),
 	}, nil
 }
 

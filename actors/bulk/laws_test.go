@@ -185,7 +185,13 @@ func (w *world) progress() {
 			if rapid.IntRange(0, 4).Draw(w.t, "old turn") == 0 {
 				turn++
 			}
-			c.Open = append(c.Open, OpenOutcome{Row: uint64(i), Turn: turn, Holder: "bob", Outcome: w.outcome()})
+			o := OpenOutcome{Row: uint64(i), Turn: turn, Holder: "bob", Outcome: w.outcome()}
+			if o.State != ItemPending && s.progresses() && rapid.IntRange(0, 4).Draw(w.t, "lost") == 0 {
+				if o.Lost = true; w.items[i].waits {
+					w.parts[WaitingPart(o.Row)] = []byte{0xFF}
+				}
+			}
+			c.Open = append(c.Open, o)
 		}
 	}
 	items, taken := w.items, s.Status.Open() && !s.Started.IsZero()
@@ -203,7 +209,7 @@ func (w *world) note(c *Progress, fresh bool) {
 	for i := range c.Open {
 		o := &c.Open[i]
 		switch it := &w.items[o.Row]; {
-		case !it.waits || it.turn != o.Turn:
+		case !it.waits || it.turn != o.Turn && !o.Lost:
 		case o.State == ItemPending:
 			it.turn++
 		default:

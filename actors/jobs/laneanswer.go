@@ -98,6 +98,8 @@ func (l *lane) decided(it *sending, body []byte) {
 		switch {
 		case !t.cancelling() && t.broken != nil:
 			l.fail(t, it.row, it.waiting, t.broken)
+		case !t.cancelling() && it.waiting != nil && it.waiting.lost != nil:
+			l.fail(t, it.row, it.waiting, it.waiting.lost)
 		default: // it is cancelled with the task
 			l.settle(t, it.row, it.waiting, bulk.Outcome{State: bulk.ItemPending})
 		}

@@ -175,8 +175,10 @@ func (l *lane) comeBack(t *task, now time.Time) (*sending, time.Time) {
 		case t.waiting[w.collection] != w || w.asked:
 		case t.broken != nil && (t.unreadable || !w.doubt):
 			l.fail(t, w.row, w, t.broken)
-		case t.broken != nil || t.cancelling():
+		case t.broken != nil || t.cancelling() || w.lost != nil && w.doubt:
 			return l.probe(t, w.row, w, w.collection), time.Time{}
+		case w.lost != nil:
+			l.fail(t, w.row, w, w.lost)
 		case l.behind(t, w.collection): // it is come back to when the older one is through
 		default:
 			r, err := l.row(t, w.row, &t.late)
