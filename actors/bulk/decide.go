@@ -66,6 +66,8 @@ func (b Behavior) decide(s State, c Command, f entity.Facts, m entity.Meta) ([]E
 		return finish(s, m)
 	case *Expire:
 		return expire(s, c, f)
+	case *Named:
+		return gotName(s)
 	case *Released:
 		return released(s)
 	default:
@@ -80,7 +82,7 @@ func hidden(s State, c Command) bool {
 		return s.Status == Expired && !s.unaccepted()
 	case *Expire:
 		return s.Status == ""
-	case *Released:
+	case *Named, *Released:
 		return s.Status == "" || s.Status == Draft
 	}
 	return !s.Status.Shown()
@@ -211,6 +213,14 @@ func released(s State) ([]Event, error) {
 	case s.Name == "":
 		return nil, nil
 	}
-	s.Name = ""
+	s.Name, s.Unnamed = "", false
 	return one(TypeReleased, s)
+}
+
+func gotName(s State) ([]Event, error) {
+	if !s.Unnamed {
+		return nil, nil
+	}
+	s.Unnamed = false
+	return one(TypeNamed, s)
 }

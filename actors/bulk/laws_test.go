@@ -34,6 +34,7 @@ func TestItemsAreCountedByStateWhateverHappens(t *testing.T) {
 			"finish":   func(t *rapid.T) { w.t = t; w.finish() },
 			"timer":    func(t *rapid.T) { w.t = t; w.rarely(w.fire) },
 			"expire":   func(t *rapid.T) { w.t = t; _ = w.do(&Expire{Due: w.now.Add(-time.Hour)}) },
+			"named":    func(t *rapid.T) { w.t = t; _ = w.do(&Named{}) },
 			"released": func(t *rapid.T) { w.t = t; _ = w.do(&Released{}) },
 			"":         func(*rapid.T) { w.now = w.now.Add(time.Millisecond) },
 		})
@@ -129,7 +130,7 @@ func (w *world) accept(perChunk, chunks int) {
 	if begun == 0 && last == 0 {
 		last = 1
 	}
-	c := &Accept{Task: State{Number: 7, DryRun: rapid.Bool().Draw(w.t, "dryRun"),
+	c := &Accept{Task: State{Number: 7, Name: rapid.SampledFrom([]string{"", "spring"}).Draw(w.t, "name"), DryRun: rapid.Bool().Draw(w.t, "dryRun"),
 		Retention: rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(w.t, "retention")},
 		Request: Request{Instructions: []byte(`[]`)}, Chunks: begun, Pieces: pieces,
 		Posted: []byte(rapid.SampledFrom([]string{"", "z"}).Draw(w.t, "last piece")),

@@ -232,7 +232,7 @@ func (w *world) checkIndex(c Command) {
 	if s.Status.Shown() {
 		want = append(want, IndexTasks+" "+TaskTerm(s.Accepted, s.Number), IndexNumbers+" "+NumberTerm(s.Number))
 	}
-	if s.Status != "" && s.Ended.IsZero() && s.Status != Expired || s.Status == Expired && s.Name != "" {
+	if s.Status != "" && s.Ended.IsZero() && s.Status != Expired || s.Unnamed || s.Status == Expired && s.Name != "" {
 		want = append(want, IndexOpenTasks+" "+NumberTerm(s.Number))
 	}
 	slices.Sort(want)

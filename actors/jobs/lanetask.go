@@ -328,7 +328,7 @@ func (l *lane) through(t *task, w *waiting) {
 // retryAll has all rows that wait come back to, and tries again what could not be done.
 func (l *lane) retryAll() {
 	l.dirty = true
-	l.fresh, l.unnamed = append(l.fresh, l.unnamed...), nil
+	l.expired, l.unfreed = append(l.expired, l.unfreed...), nil
 	for _, t := range l.tasks {
 		if t.ordered && t.order == nil {
 			t.ordered = false

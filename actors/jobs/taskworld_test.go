@@ -35,7 +35,6 @@ type taskWorld struct {
 	tasks      map[persistence.EntityID]*fakeTask
 	shelves    map[string]*fakeShelf
 	names      map[string]string // owners
-	confirmed  map[string]bool
 	partitions int
 	numbers    uint64
 	asks       int // commands that were delivered
@@ -82,7 +81,7 @@ type fakeShelf struct {
 
 func newTaskWorld(t testing.TB) *taskWorld {
 	return &taskWorld{t: t, partitions: 4, tasks: map[persistence.EntityID]*fakeTask{}, shelves: map[string]*fakeShelf{},
-		names: map[string]string{}, confirmed: map[string]bool{}, counted: map[bulk.ItemState]uint64{}, endings: map[string]int{}}
+		names: map[string]string{}, counted: map[bulk.ItemState]uint64{}, endings: map[string]int{}}
 }
 
 // shelf is a collection, made when it is asked for.
@@ -287,13 +286,6 @@ func (w *taskWorld) name(c provider.Command) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch c := c.(type) {
-	case *provider.Reserve:
-		if owner := w.names[c.Name]; owner != "" && owner != c.Owner {
-			return problem.New(problem.NameTaken, "taken")
-		}
-		w.names[c.Name] = c.Owner
-	case *provider.Confirm:
-		w.confirmed[c.Name] = true
 	case *provider.Release:
 		if w.names[c.Name] == c.Owner {
 			delete(w.names, c.Name)
