@@ -43,7 +43,7 @@ func (n *Node) newJobs() (err error) {
 	n.metrics.Watch("types_blocked_collections", "Collections with too many values for the keys and indexes of their types: these are not built until that changes.",
 		func() float64 { return float64(n.indexer.Blocked()) })
 	n.newTasks(courtesy)
-	n.checker, err = jobs.NewChecker(n.store, lateHost{n}, o, log)
+	n.checker, err = jobs.NewChecker(n.store, lateHost{n}, courtesy, o, log)
 	if err == nil {
 		n.metrics.Watch("link_corrections_waiting", "Links that are known to be out of date, and are corrected when a lock ends.",
 			func() float64 { return float64(n.checker.Waiting()) })
