@@ -112,6 +112,7 @@ func accept(s State, c *Accept, m entity.Meta) ([]Event, error) {
 	s.Status, s.Accepted, s.Expires = Accepted, m.Time, time.Time{}
 	s.Principal, s.Kind, s.Reason = m.Principal, m.Kind, m.Reason
 	s.Number, s.Name = t.Number, cmp.Or(t.Name, strconv.FormatUint(t.Number, 10))
+	s.Unnamed = t.Name != ""
 	s.DryRun, s.PerSecond, s.RetryOf, s.Alias = t.DryRun, t.PerSecond, t.RetryOf, t.Alias
 	s.OnLocked, s.Type = cmp.Or(t.OnLocked, OnLockedWait), cmp.Or(t.Type, c.Request.Type)
 	s.Retention = t.Retention.Truncate(time.Microsecond)

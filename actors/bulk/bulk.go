@@ -16,6 +16,7 @@
 //	IN_PROGRESS                  Finish      COMPLETE
 //	CANCELLING                   Finish      CANCELLED if no item was decided on, else PARTIALLY_CANCELLED
 //	COMPLETE CANCELLED PARTIALLY_CANCELLED  Expire  EXPIRED: its list and outcomes are gone
+//	all that have a name         Named       the same: the provider has the name down as the task's own
 //	EXPIRED                      Released    EXPIRED, and its name is free
 //
 // Everything else changes nothing if it is a repeat, and is refused (`wrong-state`) if it is not.
@@ -139,6 +140,7 @@ type OpenOutcome struct {
 	Row    uint64
 	Turn   uint32 // that was taken: an outcome that was told before changes nothing
 	Holder string // if it still waits: State is pending
+	Lost   bool   // the row's own part cannot be read: this comes of it whatever its turn, and it does not wait any more
 	Outcome
 }
 
@@ -172,6 +174,8 @@ type State struct {
 	PerChunk uint32 // rows of a full chunk
 	Cursor   uint64
 	Pieces   uint32 // of the body that it was asked for with, for who wants to see it again; 0: it is not kept
+	Unnamed  bool   // it was given a name, and may not have it for good: the provider is still to be told
+	Gone     string // of one that has expired while it has parts: the last that was removed
 }
 
 // Rest is the state of the items that nothing is noted of, and of those that wait: pending, and cancelled once the task is.
@@ -227,6 +231,8 @@ type (
 	Finish struct{}
 	// Expire is what the timer says: of a draft that was not accepted, and of a task at the end of its retention.
 	Expire struct{ Due time.Time }
+	// Named says that the provider has the name for the task's own.
+	Named struct{}
 	// Released says that the provider has the task's name back.
 	Released struct{}
 )
@@ -241,6 +247,7 @@ func (*Resume) command()   {}
 func (*Cancel) command()   {}
 func (*Finish) command()   {}
 func (*Expire) command()   {}
+func (*Named) command()    {}
 func (*Released) command() {}
 
 // Missing is the refusal of a task that is not there.

@@ -51,6 +51,13 @@ func accepted(chunks uint32) *Accept {
 	return &Accept{Task: State{Number: 3, Retention: time.Hour}, Chunks: chunks, Stage: *staged(chunks)}
 }
 
+// calledSpring is accepted with a name.
+func calledSpring(chunks uint32) *Accept {
+	c := accepted(chunks)
+	c.Task.Name = "spring"
+	return c
+}
+
 func kept(number uint32) *Keep { return &Keep{Number: number, Piece: make([]byte, PieceMaxBytes)} }
 
 func told(from uint64, states ...ItemState) *Progress {
@@ -85,23 +92,23 @@ func TestTransitions(t *testing.T) {
 	}
 	// A state: that is where it stands then. same: nothing has changed. wrong: wrong-state. none: there is no such task.
 	for _, line := range strings.Split(strings.TrimSpace(`
-                    | stage | accept   | start       | progress    | pause  | resume      | cancel     | finish              | expire  | released
-nothing             | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | none    | none
-DRAFT               | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | EXPIRED | none
-ACCEPTED            | wrong | same     | IN_PROGRESS | wrong       | PAUSED | same        | CANCELLED  | wrong               | same    | wrong
-PAUSED at first     | wrong | same     | wrong       | wrong       | same   | ACCEPTED    | CANCELLED  | wrong               | same    | wrong
-IN_PROGRESS         | wrong | same     | same        | IN_PROGRESS | PAUSED | same        | CANCELLING | wrong               | same    | wrong
-through             | wrong | same     | same        | same        | PAUSED | same        | CANCELLING | COMPLETE            | same    | wrong
-waiting             | wrong | same     | same        | same        | PAUSED | same        | CANCELLING | wrong               | same    | wrong
-PAUSED              | wrong | same     | same        | PAUSED      | same   | IN_PROGRESS | CANCELLING | wrong               | same    | wrong
-CANCELLING, undone  | wrong | same     | same        | CANCELLING  | wrong  | wrong       | same       | CANCELLED           | same    | wrong
-CANCELLING          | wrong | same     | same        | same        | wrong  | wrong       | same       | PARTIALLY_CANCELLED | same    | wrong
-COMPLETE            | wrong | same     | same        | same        | wrong  | wrong       | wrong      | same                | EXPIRED | wrong
-CANCELLED           | wrong | same     | wrong       | same        | wrong  | wrong       | same       | same                | EXPIRED | wrong
-PARTIALLY_CANCELLED | wrong | same     | same        | same        | wrong  | wrong       | same       | same                | EXPIRED | wrong
-EXPIRED             | none  | none     | none        | none        | none   | none        | none       | none                | same    | EXPIRED
-EXPIRED, free       | none  | none     | none        | none        | none   | none        | none       | none                | same    | same
-EXPIRED draft       | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | same    | same
+                    | stage | accept   | start       | progress    | pause  | resume      | cancel     | finish              | expire  | released | named
+nothing             | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | none    | none | none
+DRAFT               | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | EXPIRED | none | none
+ACCEPTED            | wrong | same     | IN_PROGRESS | wrong       | PAUSED | same        | CANCELLED  | wrong               | same    | wrong | same
+PAUSED at first     | wrong | same     | wrong       | wrong       | same   | ACCEPTED    | CANCELLED  | wrong               | same    | wrong | same
+IN_PROGRESS         | wrong | same     | same        | IN_PROGRESS | PAUSED | same        | CANCELLING | wrong               | same    | wrong | same
+through             | wrong | same     | same        | same        | PAUSED | same        | CANCELLING | COMPLETE            | same    | wrong | same
+waiting             | wrong | same     | same        | same        | PAUSED | same        | CANCELLING | wrong               | same    | wrong | same
+PAUSED              | wrong | same     | same        | PAUSED      | same   | IN_PROGRESS | CANCELLING | wrong               | same    | wrong | same
+CANCELLING, undone  | wrong | same     | same        | CANCELLING  | wrong  | wrong       | same       | CANCELLED           | same    | wrong | same
+CANCELLING          | wrong | same     | same        | same        | wrong  | wrong       | same       | PARTIALLY_CANCELLED | same    | wrong | same
+COMPLETE            | wrong | same     | same        | same        | wrong  | wrong       | wrong      | same                | EXPIRED | wrong | same
+CANCELLED           | wrong | same     | wrong       | same        | wrong  | wrong       | same       | same                | EXPIRED | wrong | same
+PARTIALLY_CANCELLED | wrong | same     | same        | same        | wrong  | wrong       | same       | same                | EXPIRED | wrong | same
+EXPIRED             | none  | none     | none        | none        | none   | none        | none       | none                | same    | EXPIRED | same
+EXPIRED, free       | none  | none     | none        | none        | none   | none        | none       | none                | same    | same | same
+EXPIRED draft       | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | same    | same | same
 `), "\n")[1:] {
 		cells := strings.Split(line, "|")
 		for i := range cells {
@@ -109,7 +116,7 @@ EXPIRED draft       | DRAFT | ACCEPTED | none        | none        | none   | no
 		}
 		s := after(t, to[cells[0]]...)
 		commands := []Command{staged(s.Chunks), accepted(s.Chunks), &Start{}, told(0, fields.Updated), &Pause{}, &Resume{}, &Cancel{},
-			&Finish{}, expiry, &Released{}}
+			&Finish{}, expiry, &Released{}, &Named{}}
 		if s.unaccepted() || s.Status == "" {
 			commands[0], commands[1] = staged(0), accepted(0)
 		}
@@ -151,7 +158,7 @@ func TestWhatATaskIsMadeOf(t *testing.T) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	c.Task.Name, c.Rows = "spring", nil
-	want.Name, want.Counts.Pending, want.Total, want.Chunks = "spring", 2, 2, 1
+	want.Name, want.Unnamed, want.Counts.Pending, want.Total, want.Chunks = "spring", true, 2, 2, 1
 	if got := after(t, staged(0), c); got != want {
 		t.Errorf("without a last chunk: %+v, want %+v", got, want)
 	}
@@ -390,6 +397,7 @@ func TestWhatLeaves(t *testing.T) {
 		"an acceptance":           {[]Command{staged(0)}, accepted(1), `{"state":"ACCEPTED","number":3,"name":"3","counts":{"pending":4,"updated":0,"unchanged":0,"skipped":0,"failed":0,"cancelled":0},"total":4,"waitingForLocks":0}`},
 		"a progress":              {[]Command{accepted(0), &Start{}}, told(0, fields.Updated, ItemPending), `{"state":"IN_PROGRESS","number":3,"name":"3","counts":{"pending":1,"updated":1,"unchanged":0,"skipped":0,"failed":0,"cancelled":0},"total":2,"waitingForLocks":1}`},
 		"an expiry":               {[]Command{accepted(0), &Cancel{}}, &Expire{Due: noon.Add(time.Hour)}, `{"state":"EXPIRED","number":3,"name":"3","counts":{"pending":0,"updated":0,"unchanged":0,"skipped":0,"failed":0,"cancelled":2},"total":2,"waitingForLocks":0}`},
+		"a name that is settled":  {[]Command{calledSpring(0)}, &Named{}, ""},
 		"a name that is released": {[]Command{accepted(0), &Cancel{}, &Expire{Due: noon.Add(time.Hour)}}, &Released{}, ""},
 	} {
 		s := after(t, row.given...)

@@ -19,17 +19,18 @@ var _ entity.Behavior[State, Command, Event] = Behavior{}
 // Kind is the stored number of the kind.
 func (Behavior) Kind() persistence.Kind { return persistence.KindBulk }
 
-// expireMaxParts is how many parts one event removes; if there are more, the timer comes again.
+// expireMaxParts is how many parts one event removes, and no more than that are read for it; if there are more, the timer comes
+// again.
 const expireMaxParts = 10_000
 
-// Wants the rows that waited, or all parts, to remove them.
+// Wants the rows that waited, or the next parts, to remove them.
 func (Behavior) Wants(s State, c Command, known entity.Facts) []entity.Want {
 	switch c := c.(type) {
 	case *Progress:
 		return progressWants(s, c, known)
 	case *Expire:
 		if _, ok := known.All(); !ok && s.due(c) {
-			return []entity.Want{{All: true}}
+			return []entity.Want{{All: true, From: s.Gone, Most: expireMaxParts + 1}}
 		}
 	}
 	return nil
@@ -65,6 +66,8 @@ func (b Behavior) decide(s State, c Command, f entity.Facts, m entity.Meta) ([]E
 		return finish(s, m)
 	case *Expire:
 		return expire(s, c, f)
+	case *Named:
+		return gotName(s)
 	case *Released:
 		return released(s)
 	default:
@@ -79,7 +82,7 @@ func hidden(s State, c Command) bool {
 		return s.Status == Expired && !s.unaccepted()
 	case *Expire:
 		return s.Status == ""
-	case *Released:
+	case *Named, *Released:
 		return s.Status == "" || s.Status == Draft
 	}
 	return !s.Status.Shown()
@@ -189,11 +192,12 @@ func expire(s State, c *Expire, f entity.Facts) ([]Event, error) {
 	if !s.due(c) {
 		return nil, nil
 	}
-	s.Status, s.Expires = Expired, time.Time{}
+	s.Status, s.Expires, s.Gone = Expired, time.Time{}, ""
 	all, _ := f.All()
 	ids := slices.Sorted(maps.Keys(all))
 	if len(ids) > expireMaxParts {
 		ids, s.Expires = ids[:expireMaxParts], c.Due.Add(time.Microsecond)
+		s.Gone = ids[expireMaxParts-1]
 	}
 	parts := make([]entity.Content, len(ids))
 	for i, id := range ids {
@@ -209,6 +213,14 @@ func released(s State) ([]Event, error) {
 	case s.Name == "":
 		return nil, nil
 	}
-	s.Name = ""
+	s.Name, s.Unnamed = "", false
 	return one(TypeReleased, s)
+}
+
+func gotName(s State) ([]Event, error) {
+	if !s.Unnamed {
+		return nil, nil
+	}
+	s.Unnamed = false
+	return one(TypeNamed, s)
 }

@@ -26,6 +26,7 @@ const (
 	TypeCancelled  = "bulk.cancelled"
 	TypeCompleted  = "bulk.completed"
 	TypeExpired    = "bulk.expired"
+	TypeNamed      = "bulk.named"
 	TypeReleased   = "bulk.released"
 )
 
@@ -82,7 +83,7 @@ func (s *State) entries() (list []entry) {
 	if s.Status.Shown() {
 		list = append(list, entry{IndexTasks, TaskTerm(s.Accepted, s.Number), listed}, entry{IndexNumbers, NumberTerm(s.Number), nil})
 	}
-	if s.Status.Open() || s.Status == Draft || s.Status == Expired && s.Name != "" {
+	if s.Status.Open() || s.Status == Draft || s.Unnamed || s.Status == Expired && s.Name != "" {
 		list = append(list, entry{IndexOpenTasks, OpenTerm(s.Number), listed})
 	}
 	return list
@@ -123,7 +124,7 @@ func (Behavior) EncodeState(s State) []byte {
 		Counts: &bulkpb.Counts{Pending: s.Counts.Pending, Updated: s.Counts.Updated, Unchanged: s.Counts.Unchanged,
 			Skipped: s.Counts.Skipped, Failed: s.Counts.Failed, Cancelled: s.Counts.Cancelled},
 		Warned: s.Warned, Waiting: s.Waiting, Total: s.Total, Chunks: s.Chunks, PerChunk: s.PerChunk, Cursor: s.Cursor,
-		Pieces: s.Pieces,
+		Pieces: s.Pieces, Unnamed: s.Unnamed, Gone: s.Gone,
 	})
 }
 
@@ -151,7 +152,7 @@ func (Behavior) DecodeState(b []byte) (State, error) {
 		Counts: Counts{Pending: c.GetPending(), Updated: c.GetUpdated(), Unchanged: c.GetUnchanged(), Skipped: c.GetSkipped(),
 			Failed: c.GetFailed(), Cancelled: c.GetCancelled()},
 		Warned: m.GetWarned(), Waiting: m.GetWaiting(), Total: m.GetTotal(), Chunks: m.GetChunks(), PerChunk: m.GetPerChunk(),
-		Cursor: m.GetCursor(), Pieces: m.GetPieces(),
+		Cursor: m.GetCursor(), Pieces: m.GetPieces(), Unnamed: m.GetUnnamed(), Gone: m.GetGone(),
 	}, nil
 }
 
@@ -171,7 +172,7 @@ type Told struct {
 func (b Behavior) EncodeEvent(e Event) entity.Encoded {
 	encoded := entity.Encoded{Type: e.Type, Payload: b.EncodeState(e.After), Parts: e.Parts}
 	s := &e.After
-	if s.Accepted.IsZero() || e.Type == TypeReleased || e.Type == TypeExpired && !s.Expires.IsZero() {
+	if s.Accepted.IsZero() || e.Type == TypeReleased || e.Type == TypeNamed || e.Type == TypeExpired && !s.Expires.IsZero() {
 		return encoded
 	}
 	data, err := json.Marshal(Told{State: s.Status, Number: s.Number, Name: s.Name, DryRun: s.DryRun, Counts: s.Counts, Total: s.Total,

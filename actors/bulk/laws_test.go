@@ -34,6 +34,7 @@ func TestItemsAreCountedByStateWhateverHappens(t *testing.T) {
 			"finish":   func(t *rapid.T) { w.t = t; w.finish() },
 			"timer":    func(t *rapid.T) { w.t = t; w.rarely(w.fire) },
 			"expire":   func(t *rapid.T) { w.t = t; _ = w.do(&Expire{Due: w.now.Add(-time.Hour)}) },
+			"named":    func(t *rapid.T) { w.t = t; _ = w.do(&Named{}) },
 			"released": func(t *rapid.T) { w.t = t; _ = w.do(&Released{}) },
 			"":         func(*rapid.T) { w.now = w.now.Add(time.Millisecond) },
 		})
@@ -129,7 +130,7 @@ func (w *world) accept(perChunk, chunks int) {
 	if begun == 0 && last == 0 {
 		last = 1
 	}
-	c := &Accept{Task: State{Number: 7, DryRun: rapid.Bool().Draw(w.t, "dryRun"),
+	c := &Accept{Task: State{Number: 7, Name: rapid.SampledFrom([]string{"", "spring"}).Draw(w.t, "name"), DryRun: rapid.Bool().Draw(w.t, "dryRun"),
 		Retention: rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(w.t, "retention")},
 		Request: Request{Instructions: []byte(`[]`)}, Chunks: begun, Pieces: pieces,
 		Posted: []byte(rapid.SampledFrom([]string{"", "z"}).Draw(w.t, "last piece")),
@@ -185,7 +186,13 @@ func (w *world) progress() {
 			if rapid.IntRange(0, 4).Draw(w.t, "old turn") == 0 {
 				turn++
 			}
-			c.Open = append(c.Open, OpenOutcome{Row: uint64(i), Turn: turn, Holder: "bob", Outcome: w.outcome()})
+			o := OpenOutcome{Row: uint64(i), Turn: turn, Holder: "bob", Outcome: w.outcome()}
+			if o.State != ItemPending && s.progresses() && rapid.IntRange(0, 4).Draw(w.t, "lost") == 0 {
+				if o.Lost = true; w.items[i].waits {
+					w.parts[WaitingPart(o.Row)] = []byte{0xFF}
+				}
+			}
+			c.Open = append(c.Open, o)
 		}
 	}
 	items, taken := w.items, s.Status.Open() && !s.Started.IsZero()
@@ -203,7 +210,7 @@ func (w *world) note(c *Progress, fresh bool) {
 	for i := range c.Open {
 		o := &c.Open[i]
 		switch it := &w.items[o.Row]; {
-		case !it.waits || it.turn != o.Turn:
+		case !it.waits || it.turn != o.Turn && !o.Lost:
 		case o.State == ItemPending:
 			it.turn++
 		default:

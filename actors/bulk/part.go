@@ -46,7 +46,7 @@ func WaitingPart(row uint64) string { return fmt.Sprintf(PartWaiting+"%08d", row
 // Indexes of tasks. The value of an entry is Listed, as it stands now; in IndexNumbers there is none.
 const (
 	IndexTasks     = "bulk.time"   // term: see TaskTerm; all that are shown
-	IndexOpenTasks = "bulk.open"   // term: see OpenTerm; tasks that have not ended, drafts, and expired ones whose name is not free yet
+	IndexOpenTasks = "bulk.open"   // term: see OpenTerm; tasks that have not ended, drafts, those whose name is not settled yet, and expired ones whose name is not free yet
 	IndexNumbers   = "bulk.number" // term: see NumberTerm; all that are shown
 )
 

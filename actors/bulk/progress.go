@@ -12,9 +12,9 @@ func progressWants(s State, c *Progress, known entity.Facts) (wants []entity.Wan
 		return nil
 	}
 	for i := range c.Open {
-		part := WaitingPart(c.Open[i].Row)
-		if _, ok := known.Part(part, true); !ok {
-			wants = append(wants, entity.Want{Part: part, Body: true})
+		part, read := WaitingPart(c.Open[i].Row), !c.Open[i].Lost
+		if _, ok := known.Part(part, read); !ok {
+			wants = append(wants, entity.Want{Part: part, Body: read})
 		}
 	}
 	return wants
@@ -87,20 +87,22 @@ func (c *Progress) distinct() error {
 func (s *State) reopened(open []OpenOutcome, f entity.Facts) (late, waiting []entity.Content, err error) {
 	for i := range open {
 		o := &open[i]
-		fact, _ := f.Part(WaitingPart(o.Row), true)
+		fact, _ := f.Part(WaitingPart(o.Row), !o.Lost)
 		if !fact.Exists {
 			continue // told before
 		}
-		was, err := DecodeWaiting(o.Row, fact.Body)
-		if err != nil {
-			return nil, nil, err
-		}
-		if was.Turn != o.Turn {
-			continue // told before
-		}
-		if o.State == ItemPending {
-			waiting = append(waiting, waitingPart(Waiting{Row: o.Row, Turn: was.Turn + 1, Holder: cut(o.Holder)}))
-			continue
+		if !o.Lost {
+			was, err := DecodeWaiting(o.Row, fact.Body)
+			if err != nil {
+				return nil, nil, err
+			}
+			if was.Turn != o.Turn {
+				continue // told before
+			}
+			if o.State == ItemPending {
+				waiting = append(waiting, waitingPart(Waiting{Row: o.Row, Turn: was.Turn + 1, Holder: cut(o.Holder)}))
+				continue
+			}
 		}
 		told := bounded(o.Outcome)
 		if err := s.count(&told); err != nil {

@@ -60,9 +60,14 @@ func (w *world) facts(c Command) entity.Facts {
 		parts, all := make(map[string]entity.Fact), map[string]entity.Fact(nil)
 		for _, want := range wants {
 			if want.All {
+				if want.Most == 0 || want.Most > 2*expireMaxParts {
+					w.t.Fatalf("%T wants to know of all parts at once", c)
+				}
 				all = make(map[string]entity.Fact)
-				for id := range w.parts {
-					all[id] = entity.Fact{Exists: true}
+				for _, id := range slices.Sorted(maps.Keys(w.parts)) {
+					if id > want.From && (want.Most == 0 || len(all) < want.Most) {
+						all[id] = entity.Fact{Exists: true}
+					}
 				}
 				continue
 			}
@@ -227,7 +232,7 @@ func (w *world) checkIndex(c Command) {
 	if s.Status.Shown() {
 		want = append(want, IndexTasks+" "+TaskTerm(s.Accepted, s.Number), IndexNumbers+" "+NumberTerm(s.Number))
 	}
-	if s.Status != "" && s.Ended.IsZero() && s.Status != Expired || s.Status == Expired && s.Name != "" {
+	if s.Status != "" && s.Ended.IsZero() && s.Status != Expired || s.Unnamed || s.Status == Expired && s.Name != "" {
 		want = append(want, IndexOpenTasks+" "+NumberTerm(s.Number))
 	}
 	slices.Sort(want)

@@ -15,6 +15,8 @@ type Want struct {
 	Body bool   // with the accepted bytes
 	At   uint64 // a version: the part as it was then, with its body; 0: as it is
 	All  bool   // the states of all living parts, the metadata left out (Part and Body are ignored)
+	From string // with All: those behind this one, in the order of their ids
+	Most int    // with All: the first so many of them, and maybe more; 0: all
 	Kept uint64 // a version: is it still kept?
 	Was  uint64 // a version: its event, and the parts that changed since, as they are and as they were, with bodies
 

@@ -23,7 +23,7 @@ func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
 		var err error
 		switch w := wants[i]; {
 		case w.All:
-			f.all, err = s.allParts()
+			f.all, err = s.allParts(w.From, w.Most)
 		case w.Kept > 0:
 			err = s.loadKept(f, w.Kept)
 		case w.At > 0:
@@ -189,18 +189,24 @@ func (s *Shell[S, C, E]) fact(p persistence.Part, body bool) (Fact, error) {
 	return fact, nil
 }
 
-// allParts lays what is pending over what is stored.
-func (s *Shell[S, C, E]) allParts() (map[string]Fact, error) {
-	all := make(map[string]Fact)
-	for p, err := range s.world.Store.Parts(s.id, "") {
+// allParts lays what is pending over what is stored. Those that are wanted, if not all are, are among what it finds.
+func (s *Shell[S, C, E]) allParts(after string, most int) (map[string]Fact, error) {
+	all, living := make(map[string]Fact), 0
+	for p, err := range s.world.Store.Parts(s.id, after) {
 		if err != nil {
 			return nil, fmt.Errorf("parts: %w", err)
 		}
+		if known, ok := s.pending.part(p.ID, false); ok && !known.Exists {
+			continue
+		}
 		all[p.ID] = Fact{Exists: true, Version: p.Version, Info: p.Info}
+		if living++; living == most {
+			break
+		}
 	}
 	for id, fact := range s.pending.parts() {
 		switch {
-		case id == "":
+		case id <= after: // the metadata, if that is nothing
 		case fact.Exists:
 			all[id] = fact
 		default:

@@ -41,6 +41,19 @@ type toyCommand struct {
 
 type toyEvent struct{ Add uint64 }
 
+// Numbers from apart on have a part each, and those from removes on take that of the number below away; all others share one.
+const apart, removes = 1_000_000, 2_000_000
+
+func (e toyEvent) part() (id string, removed bool) {
+	switch {
+	case e.Add >= removes:
+		return fmt.Sprintf("p/%04d", e.Add-removes), true
+	case e.Add >= apart:
+		return fmt.Sprintf("p/%04d", e.Add-apart), false
+	}
+	return "n", false
+}
+
 const kindToy persistence.Kind = 99
 
 func (toy) Kind() persistence.Kind { return kindToy }
@@ -80,8 +93,9 @@ func (toy) Answer(_, after toyState, _ *toyCommand, x entity.Case) entity.Answer
 	return entity.Answer{Status: 200, Version: x.At.Version, Body: fmt.Appendf(nil, "sum %d, changed %v", after.Sum, x.Changed)}
 }
 
-func (toy) Project(toyState, toyEvent, entity.Stamp) entity.Projection {
-	return entity.Projection{Parts: []entity.PartInfo{{ID: "n"}}}
+func (toy) Project(_ toyState, e toyEvent, _ entity.Stamp) entity.Projection {
+	id, removed := e.part()
+	return entity.Projection{Parts: []entity.PartInfo{{ID: id, Removed: removed}}}
 }
 
 func (toy) TimerFired(string, time.Time) *toyCommand { return &toyCommand{Add: []uint64{1000}} }
@@ -97,8 +111,12 @@ func (toy) DecodeState(b []byte) (s toyState, err error) {
 
 func (toy) EncodeEvent(e toyEvent) entity.Encoded {
 	body := mustJSON(e.Add)
-	return entity.Encoded{Type: "toy.added", Payload: body, Content: true,
-		Parts: []entity.Content{{ID: "n", Size: len(body), Body: body}}}
+	id, removed := e.part()
+	part := entity.Content{ID: id, Size: len(body), Body: body}
+	if removed {
+		part = entity.Content{ID: id, Removed: true}
+	}
+	return entity.Encoded{Type: "toy.added", Payload: body, Content: true, Parts: []entity.Content{part}}
 }
 
 func (toy) DecodeEvent(enc entity.Encoded) (e toyEvent, err error) {

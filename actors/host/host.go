@@ -230,7 +230,7 @@ func (h *Host) Deliver(env *entity.Envelope) {
 		err = nil // what a timer does may make room, and nobody shall lose a lock because he cannot renew it
 	}
 	if err != nil {
-		env.Reply(entity.Answer{}, problem.New(problem.Unavailable, "writes are refused: %v", err))
+		env.Reply(entity.Answer{}, fmt.Errorf("%w (%w)", problem.New(problem.Unavailable, "writes are refused: %v", err), err))
 		return
 	}
 	reply := env.Reply

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"concord/actors/bulk"
 	"concord/actors/entity"
 	"concord/actors/problem"
 	"concord/actors/propagation"
@@ -23,9 +24,14 @@ type answer struct {
 
 // ask delivers a command once, and waits for the answer.
 func ask(ctx context.Context, h Host, id persistence.EntityID, command any, m entity.Meta) (entity.Answer, error) {
+	return deliver(ctx, h, &entity.Envelope{Entity: id, Command: command, Meta: m})
+}
+
+// deliver delivers an envelope, and waits for the answer.
+func deliver(ctx context.Context, h Host, env *entity.Envelope) (entity.Answer, error) {
 	answered := make(chan answer, 1)
-	h.Deliver(&entity.Envelope{Entity: id, Command: command, Meta: m,
-		Reply: func(a entity.Answer, err error) { answered <- answer{a, err} }})
+	env.Reply = func(a entity.Answer, err error) { answered <- answer{a, err} }
+	h.Deliver(env)
 	select {
 	case a := <-answered:
 		return a.Answer, a.err
@@ -51,11 +57,22 @@ func (b *backOff) next(err error) time.Duration {
 	return b.last
 }
 
+// settles says that a command tells a task what was done, or ends it. That goes on while the disk has no room: it needs little,
+// since nothing new is done then, and somebody may wait for a task to be cancelled.
+func settles(command any) bool {
+	switch command.(type) {
+	case *bulk.Progress, *bulk.Finish:
+		return true
+	}
+	return false
+}
+
 // insist gives a job's entity a command. It does not give up while the node is only busy.
 func insist(ctx context.Context, h Host, id persistence.EntityID, command any) error {
 	var wait backOff
 	for {
-		_, err := ask(ctx, h, id, command, entity.Meta{Principal: service, Kind: "service", RequestID: requestID(id)})
+		_, err := deliver(ctx, h, &entity.Envelope{Entity: id, Command: command, Vital: settles(command),
+			Meta: entity.Meta{Principal: service, Kind: "service", RequestID: requestID(id)}})
 		switch {
 		case err == nil:
 			return nil

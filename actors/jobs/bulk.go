@@ -52,7 +52,7 @@ type TaskObserver struct {
 }
 
 // TaskTally is how many open tasks there are, of those that are in memory.
-type TaskTally struct{ Queued, Running, Waiting, Paused, WaitingCollections int }
+type TaskTally struct{ Queued, Running, Resting, Waiting, Paused, WaitingCollections int }
 
 // Tasks runs the open bulk tasks of a node: it sends each collection what the task does to it, and tells the task what came of
 // that. The tasks of a provider are its lane: one goroutine, at most, works on all of them, so that their order is kept in one
@@ -104,6 +104,7 @@ func (d *Tasks) Tally() TaskTally {
 		l.in.mu.Lock()
 		t.Queued += l.in.tally.Queued
 		t.Running += l.in.tally.Running
+		t.Resting += l.in.tally.Resting
 		t.Waiting += l.in.tally.Waiting
 		t.Paused += l.in.tally.Paused
 		l.in.mu.Unlock()
@@ -165,7 +166,7 @@ func (d *Tasks) Committed(group []*persistence.Entry) {
 func (d *Tasks) committed(e *persistence.Entry) {
 	for i := range e.Records {
 		switch e.Records[i].Record.GetType() {
-		case "", bulk.TypeStaged, bulk.TypeStarted, bulk.TypeProgressed:
+		case "", bulk.TypeStaged, bulk.TypeStarted, bulk.TypeProgressed, bulk.TypeNamed:
 			continue
 		case bulk.TypeCompleted, bulk.TypeCancelled:
 			if head, err := persistence.ParseHead(e.Records[i].Beside.Head); err == nil {

@@ -80,7 +80,7 @@ func (d *Tasks) fill() (err error) {
 				return fmt.Errorf("look for open bulk tasks in partition %d: %w: %w", p, persistence.ErrCorrupt, err)
 			}
 			id := persistence.EntityID{Kind: persistence.KindBulk, Provider: e.Provider, ID: e.Entity}
-			if info.Status == bulk.Draft || d.known[id] {
+			if !info.Status.Open() && info.Status != bulk.Expired || d.known[id] {
 				continue
 			}
 			if list = append(list, listed{id, info.Number}); len(list) >= 2*d.openMax {

@@ -42,9 +42,8 @@ type item struct {
 	position   persistence.Position // of the event; 0: it is kept by name
 }
 
-// CheckHost is what the checker needs of the host.
+// CheckHost is what the checker needs of the host, beside what its courtesy delivers to.
 type CheckHost interface {
-	Host
 	// SettledAll calls done once all that is in the store is durable, and the observers have seen it.
 	SettledAll(done func())
 }
@@ -55,6 +54,7 @@ type CheckHost interface {
 type Checker struct {
 	store    Store
 	host     CheckHost
+	courtesy *Courtesy
 	observer Observer
 	log      *slog.Logger
 	notes    *notes // collections that may be free
@@ -83,8 +83,8 @@ func (i *item) key() waitKey { return waitKey{i.collection, i.document, i.cause}
 
 // NewChecker makes a checker, and reads how far it was; nothing runs before Run. A store that never had one has no links
 // yet: it begins at the end of the log.
-func NewChecker(s Store, h CheckHost, o Observer, log *slog.Logger) (*Checker, error) {
-	c := &Checker{store: s, host: h, observer: o, log: log, waiting: make(map[waitKey]item),
+func NewChecker(s Store, h CheckHost, courtesy *Courtesy, o Observer, log *slog.Logger) (*Checker, error) {
+	c := &Checker{store: s, host: h, courtesy: courtesy, observer: o, log: log, waiting: make(map[waitKey]item),
 		checked: make([]persistence.Position, s.Partitions()), passed: make([]atomic.Uint64, s.Partitions())}
 	c.notes, c.waits = newNotes(), newWaits()
 	awaited, err := anyWaits(s)

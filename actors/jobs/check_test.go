@@ -52,7 +52,8 @@ func (w *world) write(name, document string, revision uint64) {
 // check starts a checker.
 func (w *world) check() *Checker {
 	w.t.Helper()
-	c, err := NewChecker(w, w, w.observer(), slog.New(slog.DiscardHandler))
+	w.courtesy = NewCourtesy(w)
+	c, err := NewChecker(w, w, w.courtesy, w.observer(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -100,6 +101,37 @@ func TestAWriteThatRacedWithAChangeIsRightInTheEnd(t *testing.T) {
 			t.Errorf("checked up to %d", c.Passed(0))
 		}
 	})
+}
+
+// TestCorrectionsMakeWay: while others have commands in flight there is one at a time, and a rest after each.
+func TestCorrectionsMakeWay(t *testing.T) {
+	for others, width := range map[int64]int{1: 1, 0: correctMaxAtOnce} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newChecked(t)
+			begun, last := time.Now(), time.Time{}
+			w.slow = func() {
+				time.Sleep(10 * time.Millisecond)
+				w.mu.Lock()
+				last = time.Now()
+				w.mu.Unlock()
+			}
+			w.others = others
+			w.check()
+			defer func() { w.stop() }()
+			for i := range 40 {
+				name := fmt.Sprintf("c%02d", i)
+				w.shelf(name, 0)
+				w.write(name, "old", 1)
+			}
+			w.settle()
+			if w.top != width || w.corrected != 40 {
+				t.Errorf("beside %d others %d collections were asked at once, not %d; %d were corrected", others, w.top, width, w.corrected)
+			}
+			if took := last.Sub(begun); others > 0 && took < 39*20*time.Millisecond {
+				t.Errorf("it was through after %v, and cannot have rested", took)
+			}
+		})
+	}
 }
 
 // TestACorrectionSurvivesACrash kills the checker before a write, and then at the correction: before it is made, and before

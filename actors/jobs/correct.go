@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"concord/actors/collection"
 	"concord/actors/entity"
@@ -116,12 +117,15 @@ func (c *Checker) forget(i *item) {
 	}
 }
 
-// correctAll corrects, a few collections at once.
+// correctAll corrects, a few collections at once, or one after another while others have commands in flight.
 func (c *Checker) correctAll(ctx context.Context, all []*correction) error {
 	results := make([]error, len(all))
 	var workers sync.WaitGroup
 	room := make(chan struct{}, correctMaxAtOnce)
 	for i, one := range all {
+		if c.courtesy.others(time.Now()) {
+			workers.Wait()
+		}
 		room <- struct{}{}
 		workers.Go(func() {
 			defer func() { <-room }()
@@ -205,7 +209,11 @@ func (c *Checker) ask(ctx context.Context, id persistence.EntityID, command *col
 	var wait backOff
 	noted, failures := false, 0
 	for {
-		a, err := ask(ctx, c.host, id, command, entity.Meta{Principal: service, Kind: "service", RequestID: "link-correction"})
+		begun := time.Now()
+		a, err := ask(ctx, c.courtesy, id, command, entity.Meta{Principal: service, Kind: "service", RequestID: "link-correction"})
+		if now := time.Now(); c.courtesy.others(now) && !pause(ctx, min(now.Sub(begun), restMax)) {
+			return a, errStopped
+		}
 		switch locked, free := lockedBy(err); {
 		case err == nil, errors.Is(err, errStopped), locked && noted && !free, gone(err):
 			return a, err

@@ -209,7 +209,7 @@ func (p *pass) end(ctx context.Context) (built bool, err error) {
 	}
 	var wait backOff
 	for {
-		_, err := ask(ctx, p.host, p.id, &collectiontype.Built{Version: p.version}, p.meta())
+		_, err := ask(ctx, p.courtesy, p.id, &collectiontype.Built{Version: p.version}, p.meta())
 		switch {
 		case err == nil:
 			return true, nil

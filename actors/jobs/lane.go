@@ -42,8 +42,8 @@ type lane struct {
 	more    bool // it has made room, and would go on
 	halting bool // it makes room
 	tasks   []*task
-	fresh   []*task // whose names are not known to be theirs
-	unnamed []*task // whose names could not be settled
+	expired []*task // whose names are to be given back
+	unfreed []*task // whose names could not be
 	unread  []*task // whose waiting rows are not read
 	dirty   bool    // pick has to look again
 	main    *task   // the one whose turn it is
@@ -56,8 +56,9 @@ type lane struct {
 	asleep  []*sending
 	burst   int       // items that may still be sent of a burst
 	since   time.Time // the newest item was sent
-	permit  bool      // the pace allows one more item
+	permit  bool      // the pace of all was asked for one more item
 	ready   time.Time // when pace and courtesy allow the next
+	full    bool      // the disk has no room: what was sent was refused for that
 	blind   time.Time // until when nothing is sent, because the store cannot be read
 	tellers sync.WaitGroup
 	timer   *time.Timer
@@ -79,7 +80,7 @@ func (l *lane) work(ctx context.Context) {
 	for {
 		now := time.Now()
 		l.read(now)
-		l.settleNames(ctx)
+		l.releaseNames(ctx)
 		next := l.dispatch(ctx, now)
 		flush := l.recordAll(ctx, now)
 		if l.flying+len(l.asleep)+l.telling == 0 && next.IsZero() && flush.IsZero() && !l.in.news() {
@@ -177,7 +178,9 @@ func (l *lane) stands(id persistence.EntityID, s *bulk.State) {
 	switch {
 	case at < 0 && concerns(s):
 		t := newTask(id, s)
-		l.fresh = append(l.fresh, t)
+		if s.Status == bulk.Expired {
+			l.expired = append(l.expired, t)
+		}
 		at, _ := slices.BinarySearchFunc(l.tasks, t, byNumber)
 		l.tasks = slices.Insert(l.tasks, at, t)
 		if s.Waiting > 0 {
@@ -220,7 +223,7 @@ func (l *lane) changed(t *task, was bulk.Status) {
 	case bulk.Cancelling:
 		l.cancel(t)
 	case bulk.Expired:
-		l.fresh = append(l.fresh, t)
+		l.expired = append(l.expired, t)
 	default:
 	}
 }
@@ -230,7 +233,7 @@ func (l *lane) drop(t *task) {
 	t.closed, l.dirty = true, true
 	l.layDown(t)
 	l.forgetOrder(t)
-	for _, list := range []*[]*task{&l.tasks, &l.fresh, &l.unnamed, &l.unread} {
+	for _, list := range []*[]*task{&l.tasks, &l.expired, &l.unfreed, &l.unread} {
 		*list = slices.DeleteFunc(*list, func(o *task) bool { return o == t })
 	}
 	l.dues -= len(t.due)
@@ -281,12 +284,15 @@ func (l *lane) touch(t *task) {
 	}
 }
 
-// count tells what the tasks do; running is the one whose turn it is, nil if the lane does not run.
+// count tells what the tasks do; running is the one whose turn it is, nil if the lane does not run. It rests while the disk
+// has no room.
 func (l *lane) count(running *task) {
 	var tally TaskTally
 	for _, t := range l.tasks {
 		switch {
 		case t.state.Status == bulk.Expired:
+		case t == running && l.full:
+			tally.Resting++
 		case t == running:
 			tally.Running++
 		case t.state.Status == bulk.Paused:

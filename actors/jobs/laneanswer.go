@@ -11,6 +11,7 @@ import (
 	"concord/actors/lock"
 	"concord/actors/problem"
 	"concord/internal/planted"
+	"concord/persistence"
 )
 
 // answered takes in what came of an item that was sent. What has failed for a reason that may pass is tried again, a few times.
@@ -20,6 +21,10 @@ func (l *lane) answered(a *answered, now time.Time) {
 	l.flying--
 	t.flying--
 	l.rest(now)
+	full := errors.Is(a.err, persistence.ErrLowSpace)
+	if !it.command.Probe { // which is let through
+		l.filled(full)
+	}
 	if t.closed {
 		l.unnote(it)
 		return
@@ -47,6 +52,8 @@ func (l *lane) answered(a *answered, now time.Time) {
 		it.noted = false
 		delete(l.noted, it.id.ID)
 		l.lock(t, it.row, it.waiting, it.id.ID, holder(a.err))
+	case full: // nothing has failed: it rests until there is room
+		l.sleep(it, a.err, now)
 	case passing(a.err) && it.busy < itemMaxBusy-1:
 		it.busy++
 		l.sleep(it, a.err, now)
@@ -56,6 +63,16 @@ func (l *lane) answered(a *answered, now time.Time) {
 	default:
 		l.failed(it, failureOf(a.err))
 	}
+}
+
+// filled takes in whether the disk has no room.
+func (l *lane) filled(full bool) {
+	if l.full == full {
+		return
+	}
+	l.full = full
+	l.count(l.main)
+	l.log.Warn("bulk tasks rest while the disk has no room, and go on when it has", "provider", l.provider, "resting", full)
 }
 
 // halted says that nothing of the task is to be sent any more for now, but probes.
@@ -81,6 +98,8 @@ func (l *lane) decided(it *sending, body []byte) {
 		switch {
 		case !t.cancelling() && t.broken != nil:
 			l.fail(t, it.row, it.waiting, t.broken)
+		case !t.cancelling() && it.waiting != nil && it.waiting.lost != nil:
+			l.fail(t, it.row, it.waiting, it.waiting.lost)
 		default: // it is cancelled with the task
 			l.settle(t, it.row, it.waiting, bulk.Outcome{State: bulk.ItemPending})
 		}

@@ -104,7 +104,8 @@ func (t *task) progress() *bulk.Progress {
 		if !room(&o.outcome) {
 			return p
 		}
-		p.Open = append(p.Open, bulk.OpenOutcome{Row: o.waiting.row, Turn: o.waiting.turn, Holder: o.waiting.holder, Outcome: o.outcome})
+		p.Open = append(p.Open, bulk.OpenOutcome{Row: o.waiting.row, Turn: o.waiting.turn, Holder: o.waiting.holder,
+			Lost: o.waiting.lost != nil, Outcome: o.outcome})
 	}
 	for i := range t.ahead[:t.prefix] {
 		o := &t.ahead[i].outcome
@@ -146,6 +147,7 @@ func (l *lane) heard(m *told, now time.Time) {
 		t.tellNext = now.Add(t.tellWait.next(err))
 		if !stale(err) && !errors.Is(err, errStopped) { // else somebody was faster
 			l.log.Error("a bulk task cannot be told how far it is", "task", t.id.String(), "error", err)
+			l.reread(t)
 		}
 	} else {
 		t.tellWait = backOff{}

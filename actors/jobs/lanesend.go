@@ -50,7 +50,7 @@ func (l *lane) dispatch(ctx context.Context, now time.Time) time.Time {
 		if it == nil {
 			return until
 		}
-		l.permit = false
+		l.permit, it.task.permit = false, false
 		l.burst, l.since = l.burst-1, now
 		l.send(it)
 	}
@@ -61,10 +61,10 @@ func (l *lane) dispatch(ctx context.Context, now time.Time) time.Time {
 // disk is written together.
 const politeItems = 8
 
-// roomy says that one more item may be sent. While others are there, items go in bursts: the next one when all of the last
+// roomy says that one more item may be sent. While the disk is full, what sleeps tries if there is room again. While others are there, items go in bursts: the next one when all of the last
 // were answered, and after a rest as long as that took.
 func (l *lane) roomy(now time.Time) bool {
-	if l.flying+len(l.asleep) >= l.settings.Window {
+	if l.flying+len(l.asleep) >= l.settings.Window || l.full && len(l.asleep) > 0 {
 		return false
 	}
 	if l.flying == 0 {
@@ -101,14 +101,17 @@ func (l *lane) pick() {
 	}
 }
 
-// choose finds the next item, if any may be sent.
+// choose finds the next item, if any may be sent. A task that has to wait, for its pace or for the store, holds up no rows of
+// others that are come back to.
 func (l *lane) choose(ctx context.Context, now time.Time) (*sending, time.Time) {
+	var soonest time.Time
 	for _, t := range l.tasks {
 		if l.dues == 0 {
 			break
 		}
-		if it, until := l.comeBack(t, now); it != nil || !until.IsZero() {
-			return it, until
+		it, until := l.comeBack(t, now)
+		if soonest = earlier(soonest, until); it != nil || now.Before(l.ready) {
+			return it, soonest
 		}
 	}
 	for _, t := range []*task{l.main, l.beside} {
@@ -117,29 +120,46 @@ func (l *lane) choose(ctx context.Context, now time.Time) (*sending, time.Time) 
 		}
 		it, until, blocked := l.take(ctx, t, now)
 		if it != nil || !blocked {
-			return it, until
+			return it, earlier(soonest, until)
 		}
 	}
-	return nil, time.Time{}
+	return nil, soonest
 }
 
-// allowed says that the pace lets one more item of the task go; else when it will.
-func (l *lane) allowed(t *task, now time.Time) (bool, time.Time) {
-	if l.permit {
-		return true, time.Time{}
+// earlier is the first of two moments; zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
 	}
-	l.permit = true
-	if wait := max(t.pace.take(1), l.pace.take(1)); wait > 0 {
-		l.ready = now.Add(wait)
-		return false, l.ready
+	return a
+}
+
+// allowed says that the pace, that of the task and that of all, lets one more item of it go; else when it will.
+func (l *lane) allowed(t *task, now time.Time) (bool, time.Time) {
+	if !t.permit {
+		t.permit = true
+		t.ready = now.Add(t.pace.take(1))
+	}
+	if now.Before(t.ready) {
+		return false, t.ready
+	}
+	if !l.permit {
+		l.permit = true
+		if wait := l.pace.take(1); wait > 0 {
+			l.ready = now.Add(wait)
+			return false, l.ready
+		}
 	}
 	return true, time.Time{}
 }
 
 // comeBack is the next row of a task that waited and may go on.
 func (l *lane) comeBack(t *task, now time.Time) (*sending, time.Time) {
-	if len(t.due) == 0 || !t.goes() && !t.cancelling() || now.Before(t.retry) {
+	switch {
+	case len(t.due) == 0 || !t.goes() && !t.cancelling():
 		return nil, time.Time{}
+	case now.Before(t.retry):
+		return nil, t.retry
 	}
 	if err := l.prepare(t); err != nil && !l.troubled(t, err, now) {
 		return nil, t.retry
@@ -155,8 +175,10 @@ func (l *lane) comeBack(t *task, now time.Time) (*sending, time.Time) {
 		case t.waiting[w.collection] != w || w.asked:
 		case t.broken != nil && (t.unreadable || !w.doubt):
 			l.fail(t, w.row, w, t.broken)
-		case t.broken != nil || t.cancelling():
+		case t.broken != nil || t.cancelling() || w.lost != nil && w.doubt:
 			return l.probe(t, w.row, w, w.collection), time.Time{}
+		case w.lost != nil:
+			l.fail(t, w.row, w, w.lost)
 		case l.behind(t, w.collection): // it is come back to when the older one is through
 		default:
 			r, err := l.row(t, w.row, &t.late)
@@ -293,7 +315,7 @@ func (l *lane) send(it *sending) {
 	l.flying++
 	it.task.flying++
 	l.touch(it.task)
-	l.courtesy.Deliver(&entity.Envelope{Entity: it.id, Command: it.command, Meta: it.task.meta, DryRun: it.task.state.DryRun,
+	l.courtesy.Deliver(&entity.Envelope{Entity: it.id, Command: it.command, Meta: it.task.meta, DryRun: it.task.state.DryRun, Vital: it.command.Probe,
 		Reply: func(a entity.Answer, err error) { l.in.answer(answered{it, a, err}) }})
 }
 

@@ -40,6 +40,7 @@ type task struct {
 	again   []uint64 // rows between that are to be sent anew
 	doubt   uint64   // rows below may have been sent by the process before this one
 	waiting map[string]*waiting
+	recalls int        // failures to read the rows that wait, but for their texts
 	due     []*waiting // to be come back to
 	opened  []opened
 	flying  int
@@ -52,7 +53,10 @@ type task struct {
 
 	order   order // while it is paused, and a younger one wants to go on
 	ordered bool
-	pace    pace
+
+	pace   pace
+	permit bool      // the pace was asked for one more item
+	ready  time.Time // when it allows it
 }
 
 // slot is what is known of a row that was taken.
@@ -68,11 +72,12 @@ type waiting struct {
 	collection string
 	holder     string
 	turn       uint32
-	recorded   bool // the task's entity knows of it
-	due        bool // it is among those to be come back to
-	asked      bool // it is under way, or its outcome is not recorded
-	freed      bool // the lock may have ended meanwhile
-	doubt      bool // it may have been sent by the process before this one
+	recorded   bool     // the task's entity knows of it
+	due        bool     // it is among those to be come back to
+	asked      bool     // it is under way, or its outcome is not recorded
+	freed      bool     // the lock may have ended meanwhile
+	doubt      bool     // it may have been sent by the process before this one
+	lost       *failure // why its part cannot be read; what becomes of it, since it cannot wait any more
 }
 
 // opened is what came of a row that waited, not recorded yet.
@@ -241,7 +246,7 @@ func (l *lane) chunk(t *task, number uint32) ([]bulk.Row, error) {
 func (l *lane) recall(t *task) error {
 	view := l.store.View()
 	defer func() { _ = view.Close() }()
-	var rows []bulk.Waiting
+	var rows []*waiting
 	for p, err := range view.Parts(t.id, bulk.PartWaiting) {
 		if err != nil {
 			return wrapf(err, t.id, "read what waits of")
@@ -251,26 +256,27 @@ func (l *lane) recall(t *task) error {
 		if !ok || err != nil {
 			break
 		}
-		body, err := view.Body(t.id, p.Place)
-		if err != nil {
-			return wrapf(err, t.id, "read what waits of")
+		w, err := recalled(view, t.id, p, row)
+		if err != nil && !errors.Is(err, persistence.ErrCorrupt) {
+			if t.recalls++; t.recalls < triesMax {
+				return err
+			}
 		}
-		w, err := bulk.DecodeWaiting(row, body)
+		w.recorded, w.doubt = true, !t.state.DryRun
 		if err != nil {
-			return wrapf(err, t.id, "read what waits of")
+			l.lose(t, w, err)
 		}
 		rows = append(rows, w)
 	}
-	for _, r := range rows {
-		w := &waiting{row: r.Row, turn: r.Turn, holder: r.Holder, recorded: true, doubt: !t.state.DryRun}
-		listed, err := l.row(t, r.Row, &t.late)
+	for _, w := range rows {
+		listed, err := l.row(t, w.row, &t.late)
 		switch {
 		case err == nil:
 			w.collection = listed.Collection
 		case !t.trouble(err, time.Now()):
 			return err
 		default:
-			w.collection = "\x00" + strconv.FormatUint(r.Row, 10) // which none is called: it will fail
+			w.collection = "\x00" + strconv.FormatUint(w.row, 10) // which none is called: it will fail
 		}
 		l.holdBack(t, w)
 		l.come(t, w)
@@ -322,7 +328,7 @@ func (l *lane) through(t *task, w *waiting) {
 // retryAll has all rows that wait come back to, and tries again what could not be done.
 func (l *lane) retryAll() {
 	l.dirty = true
-	l.fresh, l.unnamed = append(l.fresh, l.unnamed...), nil
+	l.expired, l.unfreed = append(l.expired, l.unfreed...), nil
 	for _, t := range l.tasks {
 		if t.ordered && t.order == nil {
 			t.ordered = false

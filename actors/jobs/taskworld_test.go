@@ -35,7 +35,6 @@ type taskWorld struct {
 	tasks      map[persistence.EntityID]*fakeTask
 	shelves    map[string]*fakeShelf
 	names      map[string]string // owners
-	confirmed  map[string]bool
 	partitions int
 	numbers    uint64
 	asks       int // commands that were delivered
@@ -47,7 +46,8 @@ type taskWorld struct {
 	slow       func()
 	unread     func(part string) error // of a part of a task
 	headless   func(persistence.EntityID) error
-	refusals   int // so many commands of the driver to tasks are answered with an error
+	full       bool // the disk has no room
+	refusals   int  // so many commands of the driver to tasks are answered with an error
 
 	openMax int // tasks that are kept in memory; 0: as in production
 	counted map[bulk.ItemState]uint64
@@ -81,7 +81,7 @@ type fakeShelf struct {
 
 func newTaskWorld(t testing.TB) *taskWorld {
 	return &taskWorld{t: t, partitions: 4, tasks: map[persistence.EntityID]*fakeTask{}, shelves: map[string]*fakeShelf{},
-		names: map[string]string{}, confirmed: map[string]bool{}, counted: map[bulk.ItemState]uint64{}, endings: map[string]int{}}
+		names: map[string]string{}, counted: map[bulk.ItemState]uint64{}, endings: map[string]int{}}
 }
 
 // shelf is a collection, made when it is asked for.
@@ -230,6 +230,12 @@ func (w *taskWorld) refuses() bool {
 	return w.refusals >= 0
 }
 
+func (w *taskWorld) isFull() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.full
+}
+
 func (w *taskWorld) InFlight() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -240,6 +246,9 @@ func (w *taskWorld) InFlight() int64 {
 }
 
 func (w *taskWorld) take(env *entity.Envelope) (entity.Answer, error) {
+	if w.isFull() && !env.Vital {
+		return entity.Answer{}, fmt.Errorf("%w (%w)", problem.New(problem.Unavailable, "writes are refused"), persistence.ErrLowSpace)
+	}
 	switch c := env.Command.(type) {
 	case bulk.Command:
 		if w.refuses() {
@@ -277,13 +286,6 @@ func (w *taskWorld) name(c provider.Command) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch c := c.(type) {
-	case *provider.Reserve:
-		if owner := w.names[c.Name]; owner != "" && owner != c.Owner {
-			return problem.New(problem.NameTaken, "taken")
-		}
-		w.names[c.Name] = c.Owner
-	case *provider.Confirm:
-		w.confirmed[c.Name] = true
 	case *provider.Release:
 		if w.names[c.Name] == c.Owner {
 			delete(w.names, c.Name)

@@ -46,6 +46,7 @@ type world struct {
 	observers []func([]*persistence.Entry)
 	corrected int
 	driver    *Driver
+	courtesy  *Courtesy // of a checker; a driver has its own
 	stop      func()
 }
 
@@ -187,7 +188,10 @@ func (w *world) Deliver(env *entity.Envelope) {
 }
 
 func (w *world) InFlight() int64 {
-	if w.driver == nil {
+	switch {
+	case w.courtesy != nil:
+		return w.others + w.courtesy.own.Load()
+	case w.driver == nil:
 		return w.others
 	}
 	return w.others + w.driver.courtesy.own.Load()

@@ -98,11 +98,14 @@ func itemVersion(i client.BulkItem) string {
 	return tag(i.VersionBefore) + " -> " + tag(i.VersionAfter)
 }
 
+// itemTableColumns are all members of an item; those that are JSON are so in the table, too.
+var itemTableColumns = []string{"row", "id", "key", "state", "code", "message", "warnings", "versionBefore", "versionAfter", "diff", "diffBytes"}
+
 // itemTable writes items as CSV (RFC 4180).
 func (a *app) itemTable(items iter.Seq2[client.BulkItem, error], limit int) error {
 	out := csv.NewWriter(a.out)
 	// Errors of the writer below stay until Flush.
-	_ = out.Write([]string{"row", "id", "key", "state", "code", "message", "warnings", "versionBefore", "versionAfter"})
+	_ = out.Write(itemTableColumns)
 	shown := 0
 	for i, err := range items {
 		if err != nil {
@@ -113,21 +116,35 @@ func (a *app) itemTable(items iter.Seq2[client.BulkItem, error], limit int) erro
 			break
 		}
 		shown++
-		var warnings []string
-		for _, w := range i.Warnings {
-			warnings = append(warnings, w.Path+": "+w.Message)
+		row, err := itemRow(&i)
+		if err != nil {
+			out.Flush()
+			return err
 		}
-		_ = out.Write([]string{strconv.FormatUint(i.Row, 10), i.ID, string(i.Key), i.State, i.Code, show.Clean(i.Message),
-			show.Clean(strings.Join(warnings, "; ")), versionNumber(i.VersionBefore), versionNumber(i.VersionAfter)})
+		_ = out.Write(row)
 	}
 	out.Flush()
 	return out.Error()
 }
 
-// versionNumber is a version for programs; empty for none.
-func versionNumber(version uint64) string {
-	if version == 0 {
+// itemRow fills itemTableColumns.
+func itemRow(i *client.BulkItem) ([]string, error) {
+	warnings := ""
+	if len(i.Warnings) > 0 {
+		var b strings.Builder
+		if err := show.Encode(&b, show.JSONL, i.Warnings); err != nil {
+			return nil, err
+		}
+		warnings = show.Clean(strings.TrimSpace(b.String()))
+	}
+	return []string{strconv.FormatUint(i.Row, 10), i.ID, show.Clean(string(i.Key)), i.State, i.Code, show.Clean(i.Message), warnings,
+		numberOrNone(i.VersionBefore), numberOrNone(i.VersionAfter), show.Clean(string(i.Diff)), numberOrNone(i.DiffBytes)}, nil
+}
+
+// numberOrNone is a number for programs; empty for none.
+func numberOrNone(n uint64) string {
+	if n == 0 {
 		return ""
 	}
-	return strconv.FormatUint(version, 10)
+	return strconv.FormatUint(n, 10)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"concord/actors/lock/scenario"
+	"concord/persistence/pebblestore"
 )
 
 // bulkItems is how many collections the tasks are about: 500 in `make check`, 100,000 in `make torture`.
@@ -25,6 +26,7 @@ const (
 	bulkLockers    = 2
 	bulkHeldMax    = 3 // locks of one locker
 	bulkCancelsMax = 2
+	bulkAskedMax   = 500 // collections that the service is asked about; all are looked up in its store
 )
 
 // TestBulkSurvivesKills kills the process while tasks that overlap run, are paused, resumed and cancelled, and others write and lock
@@ -53,9 +55,17 @@ func TestBulkSurvivesKills(t *testing.T) {
 	}
 	crowd.leave()
 	storm.calm()
-	storm.judge(crowd)
+	a := storm.account()
+	storm.judge(a, s, crowd, ids[:min(len(ids), bulkAskedMax)])
 	s.stop(p)
-	checkStore(t, p)
+	withStore(t, p, func(store *pebblestore.Store) {
+		view := store.View()
+		storm.judge(a, &stacks{t, view}, crowd, ids)
+		if err := view.Close(); err != nil {
+			t.Error(err)
+		}
+		verify(t, store)
+	})
 }
 
 // bulkStorm asks for tasks, and stops and cancels them.
@@ -142,8 +152,8 @@ func (b *bulkStorm) calm() {
 	}
 }
 
-// judge holds all collections against what the tasks and the crowd say.
-func (b *bulkStorm) judge(crowd *crowd) {
+// account is what the tasks say that they did, each item in one of the ways that it may come out.
+func (b *bulkStorm) account() *account {
 	b.s.t.Helper()
 	a := b.s.accountOf(b.tasks)
 	updated := uint64(0)
@@ -164,16 +174,26 @@ func (b *bulkStorm) judge(crowd *crowd) {
 			}
 		}
 	}
-	b.s.each(b.ids, func(id string) {
-		if others := a.judge(id); others != 1+crowd.wrote(id) {
+	b.s.t.Logf("%d items updated, %d cancels, %d retries", updated, b.cancels, b.retries)
+	if updated < uint64(len(b.ids)) {
+		b.s.t.Error("too quiet a test to prove anything")
+	}
+	return a
+}
+
+// judge holds collections against what the tasks and the crowd say.
+func (b *bulkStorm) judge(a *account, from library, crowd *crowd, ids []string) {
+	b.s.t.Helper()
+	b.s.each(ids, func(id string) {
+		if others := a.judge(from, id); others != 1+crowd.wrote(id) {
 			b.s.t.Errorf("%s: %d versions are of others, want %d", id, others, 1+crowd.wrote(id))
 		}
-		if got, want := string(b.s.shelf(id).Documents["w"]), crowd.written(id); got != want {
+		if got, want := string(from.shelf(id).Documents["w"]), crowd.written(id); got != want {
 			b.s.t.Errorf("%s: the last write was %s, and there is %s", id, want, got)
 		}
 	})
-	b.s.t.Logf("%d items updated, %d cancels, %d retries, %d writes, %d locks", updated, b.cancels, b.retries, crowd.writes.Load(), crowd.locks.Load())
-	if updated < uint64(len(b.ids)) || crowd.writes.Load() == 0 || crowd.locks.Load() == 0 {
+	b.s.t.Logf("%d collections are as the tasks say, and %d writes, beside %d locks", len(ids), crowd.writes.Load(), crowd.locks.Load())
+	if crowd.writes.Load() == 0 || crowd.locks.Load() == 0 {
 		b.s.t.Error("too quiet a test to prove anything")
 	}
 }

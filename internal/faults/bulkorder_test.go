@@ -50,7 +50,7 @@ func TestBulkOrder(t *testing.T) {
 		}
 	}
 	s.each(append(ids, apart...), func(id string) {
-		if others := l.judge(id); others != 1 {
+		if others := l.judge(s, id); others != 1 {
 			t.Errorf("%s: %d versions are of others", id, others)
 		}
 	})

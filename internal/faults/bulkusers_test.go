@@ -63,7 +63,7 @@ func TestBulkCancels(t *testing.T) {
 		}
 	}
 	s.each(ids, func(id string) {
-		if others := a.judge(id); others != 1 {
+		if others := a.judge(s, id); others != 1 {
 			t.Errorf("%s: %d versions are of others", id, others)
 		}
 	})
@@ -119,7 +119,7 @@ func TestBulkOverTroubles(t *testing.T) {
 		case n >= 50 && item.State != "UPDATED", n < 50 && item.State != "FAILED" && item.State != "UPDATED", item.State == "FAILED" && item.Code == "internal":
 			t.Errorf("%s: %+v", id, item)
 		case n >= 50:
-			a.judge(id)
+			a.judge(s, id)
 		}
 	}
 	if b.State != "COMPLETE" || b.Counts["updated"] < 53 || b.Counts["failed"] == 0 {

@@ -25,13 +25,14 @@ type shelves struct {
 }
 
 const (
-	shelfReaders  = 8 // that read or make collections at once
+	shelfReaders  = 8  // that read collections at once
+	shelfMakers   = 32 // that make them: the disk takes what comes together for one
 	shelfMaxTries = 3000
 )
 
 func newShelves(t *testing.T, address func() string) *shelves {
 	d := newHTTPDoor(address)
-	d.client.Transport = &http.Transport{MaxIdleConnsPerHost: 4 * shelfReaders}
+	d.client.Transport = &http.Transport{MaxIdleConnsPerHost: shelfMakers + shelfReaders}
 	return &shelves{t: t, d: d}
 }
 
@@ -82,9 +83,14 @@ func (s *shelves) must(c call) reply {
 // each does something for each of a list, several at once.
 func (s *shelves) each(ids []string, do func(id string)) {
 	s.t.Helper()
+	s.eachBy(shelfReaders, ids, do)
+}
+
+func (s *shelves) eachBy(hands int, ids []string, do func(id string)) {
+	s.t.Helper()
 	var next atomic.Int64
 	var all sync.WaitGroup
-	for range shelfReaders {
+	for range hands {
 		all.Go(func() {
 			for {
 				at := int(next.Add(1)) - 1
@@ -104,7 +110,7 @@ func (s *shelves) each(ids []string, do func(id string)) {
 // create makes collections with a body each.
 func (s *shelves) create(ids []string, body func(id string) string) {
 	s.t.Helper()
-	s.each(ids, func(id string) {
+	s.eachBy(shelfMakers, ids, func(id string) {
 		if r := s.ask(call{op: "collection.put", id: id, raw: []byte(body(id))}); r.code != "" {
 			s.t.Errorf("create %s: %s", id, r.text)
 		}
@@ -184,17 +190,21 @@ func (s *shelves) upload(content []byte) string {
 const uploadMaxChunk = 512 << 10
 
 const (
-	bulkMaxWait = 20 * time.Second
+	bulkMaxWait = 20 * time.Second // for anything to come of a task
 	bulkPause   = 5 * time.Millisecond
 )
 
-// await reads a task until it is as it should be.
+// await reads a task until it is as it should be. It waits as long as something comes of the task's items.
 func (s *shelves) await(id, what string, is func(bulkTask) bool) bulkTask {
 	s.t.Helper()
 	var b bulkTask
+	last := uint64(0)
 	for until := time.Now().Add(bulkMaxWait); time.Now().Before(until); {
 		if b = s.task(id); is(b) {
 			return b
+		}
+		if pending := b.Counts["pending"]; pending != last {
+			last, until = pending, time.Now().Add(bulkMaxWait)
 		}
 		<-time.After(bulkPause)
 	}
@@ -353,12 +363,18 @@ func (s *shelves) accountOf(tasks map[string]string) *account {
 	return l
 }
 
+// library has collections: those of a service (shelves), or of a store that nothing runs on (stacks).
+type library interface {
+	history(id string) []bulkVersion
+	shelf(id string) shelf
+}
+
 // judge holds a collection against what tasks say of it: one version for each that has updated it, none for others, in the order
 // of their numbers, and their marks, each once. It returns how many versions are of others.
-func (l *account) judge(id string) (others uint64) {
+func (l *account) judge(from library, id string) (others uint64) {
 	var log []string
 	last, seen := uint64(0), map[string]bool{}
-	history := l.s.history(id)
+	history := from.history(id)
 	for _, v := range history {
 		if v.Bulk == "" {
 			others++
@@ -383,7 +399,7 @@ func (l *account) judge(id string) (others uint64) {
 			l.s.t.Errorf("%s: task %d has no version, and says %+v", id, b.Number, item)
 		}
 	}
-	if k := l.s.shelf(id); !slices.Equal(k.Metadata.Log, log) || k.Version != uint64(len(history)) {
+	if k := from.shelf(id); !slices.Equal(k.Metadata.Log, log) || k.Version != uint64(len(history)) {
 		l.s.t.Errorf("%s: version %d with the log %v, want %d with %v", id, k.Version, k.Metadata.Log, len(history), log)
 	}
 	return others

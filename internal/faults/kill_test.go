@@ -226,6 +226,13 @@ func checkOutbox(t *testing.T, p *process, writers []*writer) {
 
 // checkStore verifies the closed store: hashes, chains, derived records.
 func checkStore(t *testing.T, p *process) {
+	t.Helper()
+	withStore(t, p, func(store *pebblestore.Store) { verify(t, store) })
+}
+
+// withStore opens the store of a process that has ended.
+func withStore(t *testing.T, p *process, look func(*pebblestore.Store)) {
+	t.Helper()
 	store, err := pebblestore.Open(p.storeDir(), pebblestore.Options{Fatal: func(err error) { t.Errorf("store: %v", err) }})
 	if err != nil {
 		t.Fatal(err)
@@ -235,7 +242,7 @@ func checkStore(t *testing.T, p *process) {
 			t.Error(err)
 		}
 	}()
-	verify(t, store)
+	look(store)
 }
 
 // verify reads the whole store against its hashes, its chains and its log.

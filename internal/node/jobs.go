@@ -43,7 +43,7 @@ func (n *Node) newJobs() (err error) {
 	n.metrics.Watch("types_blocked_collections", "Collections with too many values for the keys and indexes of their types: these are not built until that changes.",
 		func() float64 { return float64(n.indexer.Blocked()) })
 	n.newTasks(courtesy)
-	n.checker, err = jobs.NewChecker(n.store, lateHost{n}, o, log)
+	n.checker, err = jobs.NewChecker(n.store, lateHost{n}, courtesy, o, log)
 	if err == nil {
 		n.metrics.Watch("link_corrections_waiting", "Links that are known to be out of date, and are corrected when a lock ends.",
 			func() float64 { return float64(n.checker.Waiting()) })
@@ -76,6 +76,7 @@ func (n *Node) newTasks(courtesy *jobs.Courtesy) {
 		map[string]func() float64{
 			"queued":  func() float64 { return float64(n.tasks.Tally().Queued) },
 			"running": func() float64 { return float64(n.tasks.Tally().Running) },
+			"resting": func() float64 { return float64(n.tasks.Tally().Resting) },
 			"waiting": func() float64 { return float64(n.tasks.Tally().Waiting) },
 			"paused":  func() float64 { return float64(n.tasks.Tally().Paused) },
 		})

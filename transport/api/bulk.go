@@ -33,7 +33,7 @@ type BulkTargets struct {
 type BulkTarget struct {
 	ID      string          `json:"id,omitempty"`
 	Key     json.RawMessage `json:"key,omitempty" doc:"Instead of the id: an alternate key, {path: value, ...}"`
-	Value   json.RawMessage `json:"value,omitempty" doc:"What instructions with valueFrom take their value from; at most 64 KiB"`
+	Value   json.RawMessage `json:"value,omitempty" doc:"What instructions with valueFrom take their value from, if there are any; at most 64 KiB"`
 	Version uint64          `json:"version,omitempty" doc:"The newest version must be this one"`
 }
 

@@ -78,11 +78,20 @@ func (s *Service) onBulk(r *transport.Request, done reply, fn func(persistence.V
 	s.Host.SettledAll(func() { done(answer, err) })
 }
 
-func (t *bulkTask) show() bulk.Result { return t.state.Show(t.id.Provider, t.id.ID, t.seq) }
+// showBulk is a task as callers see it. One that the disk has no room for rests.
+func (s *Service) showBulk(state *bulk.State, id persistence.EntityID, seq uint64) bulk.Result {
+	r := state.Show(id.Provider, id.ID, seq)
+	if state.Status.Open() && state.Status != bulk.Paused && errors.Is(s.Store.Writable(), persistence.ErrLowSpace) {
+		r.Message += " It rests: the disk of the service has no room. It goes on when there is."
+	}
+	return r
+}
 
 // bulkGet shows where a task stands.
 func (s *Service) bulkGet(_ context.Context, r *transport.Request, done reply) {
-	s.onBulk(r, done, func(_ persistence.View, t *bulkTask) (*transport.Reply, error) { return ok(t.show()) })
+	s.onBulk(r, done, func(_ persistence.View, t *bulkTask) (*transport.Reply, error) {
+		return ok(s.showBulk(&t.state, t.id, t.seq))
+	})
 }
 
 // bulkVerb gives a task a command.

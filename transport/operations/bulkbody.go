@@ -37,6 +37,7 @@ type bulkOrder struct {
 	instructions []byte
 	fields       []byte // part of the type as it is now; none without a type
 	perItem      bool   // instructions take their values from the items
+	valueless    bool   // none does: an item with a value is a mistake
 	targets      bulkTargets
 	posted       iter.Seq2[[]byte, error] // pieces of the body, for who wants to see it again; nil: it is not kept
 	alias        string
@@ -183,6 +184,7 @@ func (s *Service) readInstructions(o *bulkOrder, provider string, f *bulkFaults)
 		return f.add(p)
 	}
 	o.perItem = slices.ContainsFunc(list, (*fields.Instruction).PerItem)
+	o.valueless = !o.perItem
 	if o.perItem && !o.targets.valued() {
 		at := slices.IndexFunc(list, (*fields.Instruction).PerItem)
 		return f.add(problem.At("/instructions"+indexPath(at), "takes its value from the item: the targets must be items, or an upload"))

@@ -136,6 +136,50 @@ func TestWhatAnAttemptHasLeft(t *testing.T) {
 	}
 }
 
+// open are the ids of the tasks that the start looks at.
+func (b *bench) open() (ids []string) {
+	b.t.Helper()
+	for p := range b.store.Partitions() {
+		for e, err := range b.store.IndexTerms(persistence.Partition(p), persistence.IndexKey{Kind: persistence.KindBulk, Name: bulk.IndexOpenTasks, Provider: "p"}) {
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			ids = append(ids, e.Entity)
+		}
+	}
+	return ids
+}
+
+// TestATaskThatEndsBeforeItsNameIsSettled has it settled at the next start, and is not looked at by those after that: a start
+// costs what is open, not what is kept.
+func TestATaskThatEndsBeforeItsNameIsSettled(t *testing.T) {
+	fs := vfs.NewMem()
+	b := start(t, fs)
+	shelves(b, "a")
+	settled := must[api.BulkTask](b, "bulk.submit", "", asking(`{"ids":["a"]}`, `"name":"settled"`)).Task
+	must[api.BulkTask](b, "bulk.cancel", settled, "")
+	b.attempt(b.asked(asking(`{"ids":["a"]}`, `"name":"n"`)), stepAccepted)
+	must[api.BulkTask](b, "bulk.cancel", "2", "")
+	if open := b.open(); len(open) != 1 || open[0] == settled {
+		t.Errorf("open: %v, and %s is settled", open, settled)
+	}
+	if page := must[api.BulkPage](b, "bulk.list", "", "", param("open", "true")); len(page.Items) != 0 {
+		t.Errorf("listed as open: %+v", page.Items)
+	}
+	b.stop()
+	b = start(t, fs)
+	if err := b.service.SettleBulkNames(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if open := b.open(); len(open) != 0 {
+		t.Errorf("open: %v", open)
+	}
+	b.clock.Set(b.clock.Now().Add(2 * provider.ReservationTTL))
+	for _, name := range []string{"n", "settled"} {
+		b.refused(problem.NameTaken, "bulk.submit", "", asking(`{"ids":["a"]}`, `"name":"`+name+`"`))
+	}
+}
+
 // TestADraftThatNobodyAsksForAgain goes by its timer, and its name with it.
 func TestADraftThatNobodyAsksForAgain(t *testing.T) {
 	b := start(t, vfs.NewMem())
@@ -148,15 +192,7 @@ func TestADraftThatNobodyAsksForAgain(t *testing.T) {
 		_, err := b.try("bulk.submit", "", asking(`{"all":true}`, `"name":"n"`))
 		return err == nil
 	})
-	b.waitFor(func() bool {
-		open := 0
-		for p := range b.store.Partitions() {
-			for range b.store.IndexTerms(persistence.Partition(p), persistence.IndexKey{Kind: persistence.KindBulk, Name: bulk.IndexOpenTasks, Provider: "p"}) {
-				open++
-			}
-		}
-		return open == 1
-	})
+	b.waitFor(func() bool { return len(b.open()) == 1 })
 }
 
 // TestNobodyWaitsForTheAnswer: making a long list is given up, and leaves nothing.

@@ -36,7 +36,7 @@ func (s *Service) bulkList(_ context.Context, r *transport.Request, done reply) 
 		return
 	}
 	view := s.Store.View()
-	answer, err := q.page(view, r.Provider, s.newPage(limit), limit)
+	answer, err := q.page(view, r.Provider, s.newPage(limit), limit, s.showBulk)
 	if closeErr := view.Close(); err == nil {
 		err = closeErr
 	}
@@ -72,7 +72,8 @@ func (q *bulkQuery) matches(t *bulk.Listed) bool {
 
 // page shows the tasks behind the query's place. What has come to its steps before its end is shown as far as all partitions
 // were looked at.
-func (q *bulkQuery) page(view persistence.View, provider string, page *page, limit int) (*transport.Reply, error) {
+func (q *bulkQuery) page(view persistence.View, provider string, page *page, limit int,
+	show func(*bulk.State, persistence.EntityID, uint64) bulk.Result) (*transport.Reply, error) {
 	first, horizon := jobKeys{}, jobKey{}
 	for p := range view.Partitions() {
 		stopped, err := q.partition(view, persistence.Partition(p), provider, &first, limit+1)
@@ -89,11 +90,12 @@ func (q *bulkQuery) page(view persistence.View, provider string, page *page, lim
 		if horizon != (jobKey{}) && k.compare(horizon) > 0 {
 			break
 		}
-		state, seq, err := bulkState(view, bulkID(provider, k.id))
+		id := bulkID(provider, k.id)
+		state, seq, err := bulkState(view, id)
 		if err != nil {
 			return nil, err
 		}
-		fits, err := page.add(state.Show(provider, k.id, seq))
+		fits, err := page.add(show(&state, id, seq))
 		if err != nil {
 			return nil, err
 		}

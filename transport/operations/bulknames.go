@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"time"
 
 	"concord/actors/bulk"
+	"concord/actors/entity"
 	"concord/actors/problem"
 	"concord/actors/provider"
 	"concord/actors/source"
@@ -59,23 +58,31 @@ func (s *Service) releaseBulkName(ctx context.Context, id persistence.EntityID, 
 	return s.release(ctx, id, bulk.ScopeNames, name)
 }
 
-// confirmBulkName makes the name the task's own.
+// confirmBulkName makes the name the task's own, and has the task know. Until then it is among the open ones, whatever has come
+// of it, so that the next start finds it (SettleBulkNames).
 func (s *Service) confirmBulkName(ctx context.Context, id persistence.EntityID, name string) error {
 	if name == "" {
 		return nil
 	}
-	return s.confirm(ctx, id, source.Name{Scope: bulk.ScopeNames, Name: name})
+	if err := s.confirm(ctx, id, source.Name{Scope: bulk.ScopeNames, Name: name}); err != nil {
+		return err
+	}
+	env := &entity.Envelope{Entity: id, Command: &bulk.Named{}, Meta: entity.Meta{Principal: systemPrincipal}, Vital: true}
+	if _, err := s.call(ctx, env); err != nil {
+		return fmt.Errorf("tell %v that the name %q is its own: %w", id, name, err)
+	}
+	return nil
 }
 
 // SettleBulkNames confirms the names of tasks that a crash has kept from being confirmed. Call it when the core runs, before
-// anybody can ask for anything.
+// anybody can ask for anything. It looks at open tasks, and at those alone whose names are not settled.
 func (s *Service) SettleBulkNames(ctx context.Context) error {
-	named, err := s.lastBulks()
+	unnamed, err := s.unnamedBulks()
 	if err != nil {
 		return err
 	}
-	for _, t := range named {
-		err := s.confirmBulkName(ctx, t.id, t.name)
+	for _, t := range unnamed {
+		err := s.confirmBulkName(ctx, t.id, t.state.Name)
 		if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.NameTaken {
 			s.Failed("", err) // for an operator to see to
 			continue
@@ -87,43 +94,24 @@ func (s *Service) SettleBulkNames(ctx context.Context) error {
 	return nil
 }
 
-// namedBulk is a task that was given a name.
-type namedBulk struct {
-	id       persistence.EntityID
-	name     string
-	accepted time.Time
-}
-
-// lastBulks are the tasks with names that were accepted last, by provider: as long before the newest one as a reservation
-// holds, and longer than it takes to confirm one.
-func (s *Service) lastBulks() ([]namedBulk, error) {
-	newest := make(map[string]time.Time) // by provider
-	var named []namedBulk
-	late := func(t *namedBulk) bool { return newest[t.id.Provider].Sub(t.accepted) > provider.ReservationTTL }
-	for p := range s.Store.Partitions() {
-		key := persistence.IndexKey{Kind: persistence.KindBulk, Name: bulk.IndexTasks}
-		for e, err := range s.Store.IndexTerms(persistence.Partition(p), key) {
+// unnamedBulks are the tasks whose names are not settled.
+func (s *Service) unnamedBulks() (tasks []bulkTask, err error) {
+	view := s.Store.View()
+	defer func() { err = errors.Join(err, view.Close()) }()
+	key := persistence.IndexKey{Kind: persistence.KindBulk, Name: bulk.IndexOpenTasks}
+	for p := range view.Partitions() {
+		for e, err := range view.IndexTerms(persistence.Partition(p), key) {
 			if err != nil {
 				return nil, fmt.Errorf("look for the names of bulk tasks: %w", err)
 			}
-			listed, err := bulk.DecodeListed(e.Value)
-			if err != nil {
-				return nil, errors.Join(persistence.ErrCorrupt, err)
+			t := bulkTask{id: bulkID(e.Provider, e.Entity)}
+			if t.state, t.seq, err = bulkState(view, t.id); err != nil {
+				return nil, err
 			}
-			if newest[e.Provider].Before(listed.Accepted) {
-				newest[e.Provider] = listed.Accepted
-			}
-			t := namedBulk{bulkID(e.Provider, e.Entity), listed.Name, listed.Accepted}
-			if t.name != strconv.FormatUint(listed.Number, 10) && !late(&t) {
-				named = append(named, t)
+			if t.state.Unnamed && t.state.Status.Shown() {
+				tasks = append(tasks, t)
 			}
 		}
 	}
-	last := named[:0]
-	for i := range named {
-		if !late(&named[i]) {
-			last = append(last, named[i])
-		}
-	}
-	return last, nil
+	return tasks, nil
 }

@@ -28,6 +28,8 @@ func (s *Service) retryBulk(ctx context.Context, r *transport.Request) (*transpo
 	if err != nil {
 		return nil, err
 	}
+	ctx, end := s.patience(ctx, r)
+	defer end()
 	leave, err := s.bulks.enter(ctx, r)
 	if err != nil {
 		return nil, err

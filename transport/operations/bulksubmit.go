@@ -88,6 +88,8 @@ func (s *Service) submitBulk(ctx context.Context, r *transport.Request) (*transp
 	if err != nil {
 		return nil, err
 	}
+	ctx, end := s.patience(ctx, r)
+	defer end()
 	leave, err := s.bulks.enter(ctx, r)
 	if err != nil {
 		return nil, err
@@ -124,6 +126,11 @@ func (s *Service) makeBulk(ctx context.Context, r *transport.Request, o *bulkOrd
 		return nil, err
 	}
 	if err := s.takeBulkName(ctx, r, id, o.name); err != nil {
+		if ctx.Err() != nil { // nobody knows if it was taken
+			ctx, end := throughout(ctx)
+			defer end()
+			err = errors.Join(err, s.releaseBulkName(ctx, id, o.name))
+		}
 		return nil, err
 	}
 	l := s.newBulkRows(ctx, r, o, id)
@@ -145,7 +152,11 @@ func (s *Service) makeBulk(ctx context.Context, r *transport.Request, o *bulkOrd
 
 // acceptBulk takes a number and makes the task of what is staged. undecided says that nobody knows what came of it.
 func (s *Service) acceptBulk(ctx context.Context, r *transport.Request, o *bulkOrder, l *bulkRows) (answer *transport.Reply, undecided bool, err error) {
-	defer s.bulks.numbers.lock(r.Provider)()
+	leave, err := s.bulks.numbers.lock(ctx, r.Provider)
+	if err != nil {
+		return nil, false, fmt.Errorf("wait for tasks that are accepted before: %w", err)
+	}
+	defer leave()
 	ctx, end := throughout(ctx)
 	defer end()
 	if err := s.bulkRoom(r.Provider, l.total); err != nil {
@@ -201,7 +212,7 @@ func (s *Service) shownBulk(id persistence.EntityID) (*transport.Reply, error) {
 	if err != nil || !state.Status.Shown() {
 		return nil, err
 	}
-	body, err := encode(state.Show(id.Provider, id.ID, seq))
+	body, err := encode(s.showBulk(&state, id, seq))
 	return acceptedBulk(id.ID, body), err
 }
 

@@ -232,6 +232,8 @@ func (o *bulkOrder) check(b *bulkTarget) error {
 		return problem.At(o.targets.atID(b), "keys are those of a type: the request names none at /type")
 	case o.perItem && b.value == nil && o.targets.valued():
 		return problem.At(o.targets.at(b.place)+"/value", "is missing: an instruction takes its value from the items")
+	case o.valueless && b.value != nil:
+		return problem.At(o.targets.at(b.place)+"/value", "is taken by no instruction: one that takes it says so by valueFrom")
 	default:
 		return nil
 	}

@@ -52,10 +52,15 @@ func TestUploadsOfTargets(t *testing.T) {
 		"a list":                       {text: `["a"]`, wrong: []string{"line 1"}},
 		"twice, in two forms":          {text: "a\nb\n\n{\"id\":\"a\"}\n\"b\"", wrong: []string{"line 4", "line 5"}, reason: `"a" is there already, at line 1`},
 		"a value that is too long":     {text: `{"id":"a","value":"` + long + `"}`, wrong: []string{"line 1/value"}},
+		"a value that nothing takes":   {text: "a\n{\"id\":\"b\", \"value\" :1}", wrong: []string{"line 2/value"}, reason: "no instruction"},
 		"a line that is too long":      {text: "a\n" + strings.Repeat("x", bulk.ValueMaxBytes+bulkLineRestMaxBytes+1) + "\nb", wrong: []string{"line 2"}, reason: "a line of more than"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			body := asking(`{"upload":"` + b.upload([]byte(row.text)) + `"}`)
+			ask := asking
+			if strings.Contains(row.text, `"value":`) {
+				ask = valuing
+			}
+			body := ask(`{"upload":"` + b.upload([]byte(row.text)) + `"}`)
 			if row.wrong == nil {
 				if got := listed(b.list(must[api.BulkTask](b, "bulk.submit", "", body).Task)); got != row.list {
 					t.Errorf("the list: %s, not %s", got, row.list)

@@ -23,6 +23,11 @@ func asking(targets string, more ...string) string {
 	return `{"targets":` + targets + `,"instructions":[` + tidy + `]` + strings.Join(append([]string{""}, more...), ",") + `}`
 }
 
+// valuing is the body of one whose items have values.
+func valuing(targets string, more ...string) string {
+	return strings.Replace(asking(targets, more...), tidy, `{"type":"ADD_TO_EXISTING","path":"/metadata/values","valueFrom":""}`, 1)
+}
+
 // instructing is the body of one with the instructions.
 func instructing(instructions string, more ...string) string {
 	return `{"targets":{"ids":["a","b"]},"instructions":` + instructions + strings.Join(append([]string{""}, more...), ",") + `}`
@@ -117,6 +122,12 @@ var wrongs = map[string]struct {
 	"values of items that are none":  {instructing(`[{"type":"ADD_TO_EXISTING","path":"/metadata/a","valueFrom":"/a"}]`), "", []string{"/instructions/0"}},
 	"items without their values": {`{"targets":{"items":[{"id":"a","value":{"a":1}},{"id":"b"}]},"instructions":[{"type":"ADD_TO_EXISTING","path":"/metadata/a","valueFrom":"/a"}]}`,
 		"", []string{"/targets/items/1/value"}},
+	"values that no instruction takes": {asking(`{"items":[{"id":"a","value":1},{"id":"b"},{"id":"c","value":{}}]}`), "",
+		[]string{"/targets/items/0/value", "/targets/items/2/value"}},
+	"a value that the type does not take": {instructing(`[` + tidy + `,{"type":"CLEAR_FIELD","path":"/metadata/a","value":1}]`), "", []string{"/instructions/1/value"}},
+	"valueFrom that it does not take":     {instructing(`[{"type":"CLEAR_FIELD","path":"/metadata/a","valueFrom":""}]`), "", []string{"/instructions/0/valueFrom"}},
+	"wrong instructions hide nothing else": {`{"targets":{"items":[{"id":"a","value":1}]},"instructions":[{"type":"CLEAR"}]}`, "",
+		[]string{"/instructions/0/path", "/instructions/0/type"}},
 	"many things at once": {`{"name":7,"type":"a b","targets":{"ids":[]},"onLocked":"x","itemsPerSecond":0,"reason":1}`, "",
 		[]string{"/name", "/type", "/targets/ids", "/onLocked", "/itemsPerSecond", "/reason", "/instructions"}},
 	"targets and instructions at once": {`{"targets":{"ids":["a","a",""]},"instructions":[{"type":"CLEAR"}]}`, "",

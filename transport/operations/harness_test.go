@@ -45,6 +45,9 @@ type bench struct {
 	stopIndexing func()
 }
 
+// reserveBytes is how much room the disk of a service must have, if its store is asked to look (CheckSpace).
+const reserveBytes = 1000
+
 // start brings a service up on the file system, which may have a store of earlier.
 func start(t testing.TB, fs vfs.FS) *bench {
 	t.Helper()
@@ -54,7 +57,7 @@ func start(t testing.TB, fs vfs.FS) *bench {
 // startWith is start, with what brings linked fields up to date, or without.
 func startWith(t testing.TB, fs vfs.FS, jobs bool) *bench {
 	t.Helper()
-	store, err := pebblestore.Open("store", pebblestore.Options{FS: fs, Partitions: 8, CacheBytes: 4 << 20,
+	store, err := pebblestore.Open("store", pebblestore.Options{FS: fs, Partitions: 8, CacheBytes: 4 << 20, ReserveBytes: reserveBytes,
 		Fatal: func(err error) { t.Errorf("store: %v", err) }})
 	if err != nil {
 		t.Fatal(err)

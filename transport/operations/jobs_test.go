@@ -39,7 +39,7 @@ func (b *bench) newJobs(h *host.Host) {
 	b.bulk = jobs.NewTasks(b.store, courtesy, jobs.DefaultTaskSettings, jobs.TaskObserver{Items: func(bulk.ItemState, uint64) {},
 		Ended: func(state string) { b.tasksEnded <- state }}, log)
 	var err error
-	if b.checker, err = jobs.NewChecker(b.store, h, o, log); err != nil {
+	if b.checker, err = jobs.NewChecker(b.store, h, courtesy, o, log); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"concord/actors/entity"
+	"concord/actors/host"
 	"concord/actors/jobs"
 	"concord/actors/problem"
 	"concord/transport/api"
@@ -219,7 +220,7 @@ func TestTooManyValues(t *testing.T) {
 
 // orderly notes what the indexer asks of the host, in its order.
 type orderly struct {
-	jobs.IndexHost
+	*host.Host
 	mu    sync.Mutex
 	asked []string
 }
@@ -232,14 +233,14 @@ func (o *orderly) note(what string) {
 
 func (o *orderly) Decided(done func()) {
 	o.note("decided")
-	o.IndexHost.Decided(func() { o.note("over"); done() })
+	o.Host.Decided(func() { o.note("over"); done() })
 }
 
-func (o *orderly) SettledAll(done func()) { o.note("settled"); o.IndexHost.SettledAll(done) }
+func (o *orderly) SettledAll(done func()) { o.note("settled"); o.Host.SettledAll(done) }
 
 func (o *orderly) Deliver(env *entity.Envelope) {
 	o.note(fmt.Sprintf("%T", env.Command))
-	o.IndexHost.Deliver(env)
+	o.Host.Deliver(env)
 }
 
 // TestBuildsWaitForDecisions: the collections are looked at when what was decided under the type as it was is over, and on the
@@ -250,7 +251,7 @@ func TestBuildsWaitForDecisions(t *testing.T) {
 		must[any](b, "collection.put", fmt.Sprintf("c%d", i), `{"type":"t","metadata":{"a":1}}`)
 	}
 	must[any](b, "type.put", "t", `{"indexes":["/metadata/a"]}`)
-	h := &orderly{IndexHost: b.service.Host}
+	h := &orderly{Host: b.service.Host}
 	b.indexer = jobs.NewIndexer(b.store, h, jobs.NewCourtesy(h), jobs.DefaultSettings, slog.New(slog.DiscardHandler))
 	b.startIndexing()
 	b.untilBuilt("t")

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"concord/actors"
+	"concord/actors/bulk"
 	"concord/actors/collection"
 	"concord/actors/entity"
 	"concord/actors/host"
@@ -142,6 +143,10 @@ func (s *Service) call(ctx context.Context, env *entity.Envelope) (entity.Answer
 
 // vital says that the command goes on when disk space is low: it leaves little or nothing there.
 func vital(command any) bool {
+	switch command.(type) {
+	case *bulk.Cancel, *bulk.Pause: // whoever makes room may have to stop what writes
+		return true
+	}
 	l, ok := command.(*collection.Locking)
 	if !ok {
 		return false

@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
-
-	"github.com/cespare/xxhash/v2"
 
 	"concord/actors/entity"
 	"concord/actors/problem"
@@ -33,16 +30,6 @@ import (
 // systemPrincipal is on whose behalf the service does what follows from earlier changes.
 const systemPrincipal = "concord"
 
-// keyLocks are locks by key: equal keys have the same one. The zero value is ready for use.
-type keyLocks struct{ stripes [64]sync.Mutex }
-
-// lock returns how to unlock. Whoever holds one takes no other.
-func (l *keyLocks) lock(key string) (unlock func()) {
-	stripe := &l.stripes[xxhash.Sum64String(key)%uint64(len(l.stripes))]
-	stripe.Lock()
-	return stripe.Unlock
-}
-
 func sourceID(provider, id string) persistence.EntityID {
 	return persistence.EntityID{Kind: persistence.KindSource, Provider: provider, ID: id}
 }
@@ -50,7 +37,11 @@ func sourceID(provider, id string) persistence.EntityID {
 // changeSource makes a change of a source file whose names may change with it.
 func (s *Service) changeSource(ctx context.Context, r *transport.Request, c *source.Put, reason string) (*transport.Reply, error) {
 	id := sourceID(r.Provider, r.ID)
-	defer s.sources.lock(id.String())()
+	leave, err := s.inTurn(ctx, r, id.String())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	ctx, done := throughout(ctx)
 	defer done()
 	if err := s.settleSource(ctx, id); err != nil {
@@ -234,8 +225,11 @@ func (s *Service) SettleSources(ctx context.Context) error {
 		}
 	}
 	for _, id := range open {
-		unlock := s.sources.lock(id.String())
-		err := s.settleSource(ctx, id)
+		unlock, err := s.sources.lock(ctx, id.String())
+		if err != nil {
+			return fmt.Errorf("settle %v: %w", id, err)
+		}
+		err = s.settleSource(ctx, id)
 		unlock()
 		if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.NameTaken {
 			s.Failed("", err) // it keeps its place in the index, for an operator to see to

@@ -228,7 +228,11 @@ func (s *Service) sourceDelete(ctx context.Context, r *transport.Request, done r
 // source.
 func (s *Service) deleteSource(ctx context.Context, r *transport.Request, p precondition.Set, reason string) (*transport.Reply, error) {
 	id := sourceID(r.Provider, r.ID)
-	defer s.sources.lock(id.String())()
+	leave, err := s.inTurn(ctx, r, id.String())
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	ctx, done := throughout(ctx)
 	defer done()
 	if err := s.settleSource(ctx, id); err != nil {

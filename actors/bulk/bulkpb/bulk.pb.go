@@ -51,7 +51,9 @@ type State struct {
 	Chunks        uint32                 `protobuf:"varint,23,opt,name=chunks,proto3" json:"chunks,omitempty"`
 	PerChunk      uint32                 `protobuf:"varint,24,opt,name=per_chunk,json=perChunk,proto3" json:"per_chunk,omitempty"`
 	Cursor        uint64                 `protobuf:"varint,25,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	Pieces        uint32                 `protobuf:"varint,26,opt,name=pieces,proto3" json:"pieces,omitempty"` // of the body that it was asked for with
+	Pieces        uint32                 `protobuf:"varint,26,opt,name=pieces,proto3" json:"pieces,omitempty"`   // of the body that it was asked for with
+	Unnamed       bool                   `protobuf:"varint,28,opt,name=unnamed,proto3" json:"unnamed,omitempty"` // it was given a name that the provider may not have down as its own
+	Gone          string                 `protobuf:"bytes,27,opt,name=gone,proto3" json:"gone,omitempty"`        // of one that has expired: the last part that was removed, if there are more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -266,6 +268,20 @@ func (x *State) GetPieces() uint32 {
 		return x.Pieces
 	}
 	return 0
+}
+
+func (x *State) GetUnnamed() bool {
+	if x != nil {
+		return x.Unnamed
+	}
+	return false
+}
+
+func (x *State) GetGone() string {
+	if x != nil {
+		return x.Gone
+	}
+	return ""
 }
 
 type Counts struct {
@@ -890,7 +906,7 @@ var File_actors_bulk_bulkpb_bulk_proto protoreflect.FileDescriptor
 
 const file_actors_bulk_bulkpb_bulk_proto_rawDesc = "" +
 	"\n" +
-	"\x1dactors/bulk/bulkpb/bulk.proto\x12\x0fconcord.bulk.v1\"\xa9\x05\n" +
+	"\x1dactors/bulk/bulkpb/bulk.proto\x12\x0fconcord.bulk.v1\"\xd7\x05\n" +
 	"\x05State\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
@@ -919,7 +935,9 @@ const file_actors_bulk_bulkpb_bulk_proto_rawDesc = "" +
 	"\x06chunks\x18\x17 \x01(\rR\x06chunks\x12\x1b\n" +
 	"\tper_chunk\x18\x18 \x01(\rR\bperChunk\x12\x16\n" +
 	"\x06cursor\x18\x19 \x01(\x04R\x06cursor\x12\x16\n" +
-	"\x06pieces\x18\x1a \x01(\rR\x06pieces\"\xaa\x01\n" +
+	"\x06pieces\x18\x1a \x01(\rR\x06pieces\x12\x18\n" +
+	"\aunnamed\x18\x1c \x01(\bR\aunnamed\x12\x12\n" +
+	"\x04gone\x18\x1b \x01(\tR\x04gone\"\xaa\x01\n" +
 	"\x06Counts\x12\x18\n" +
 	"\apending\x18\x01 \x01(\x04R\apending\x12\x18\n" +
 	"\aupdated\x18\x02 \x01(\x04R\aupdated\x12\x1c\n" +
