@@ -13,9 +13,9 @@ import (
 // for longer than one shard takes.
 const sweepEvery = time.Second
 
-// guestIdleMax is how long an entity stays that only jobs have used: as long as what follows of the same job may take. A job goes
-// through more entities than fit in memory, and would else displace all those that are used.
-const guestIdleMax = 2 * time.Second
+// guestsShare is the part of the bound of active entities that those may have which only jobs have used. A job goes through more
+// entities than fit in memory, and would else displace all that are in use; a small one may come again, and finds its own.
+const guestsShare = 10
 
 func (h *Host) sweepUntil(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
@@ -30,63 +30,55 @@ func (h *Host) sweepUntil(ctx context.Context) {
 	}
 }
 
-// Sweep passivates what has been idle for too long, and beyond the bound of active entities first what only jobs have used,
-// then the longest idle.
+// Sweep passivates what has been idle for too long, and the longest idle beyond the bound of active entities, and beyond the
+// share of those that only jobs have used.
 func (h *Host) Sweep() {
-	now := h.clock.Now()
-	since := idleSince{all: now.Add(-h.bounds.IdleMax).UnixNano(), guests: now.Add(-min(guestIdleMax, h.bounds.IdleMax)).UnixNano()}
+	idleSince := h.clock.Now().Add(-h.bounds.IdleMax).UnixNano()
 	surplus := int(h.active.Load()) - h.bounds.ActiveMax
 	for i := range h.shards {
-		h.sweepShard(&h.shards[i], since, (surplus+shardCount-1)/shardCount)
+		h.sweepShard(&h.shards[i], idleSince, (surplus+shardCount-1)/shardCount)
 	}
 }
-
-// idleSince is when an entity must have been used last, in nanoseconds of the clock, to be idle for too long.
-type idleSince struct{ all, guests int64 }
 
 type candidate struct {
-	id    persistence.EntityID
-	slot  *slot
-	guest bool
-	used  int64
+	id   persistence.EntityID
+	slot *slot
+	used int64
 }
 
-// sooner is the order in which entities leave.
-func (a candidate) sooner(b candidate) int {
-	switch {
-	case a.guest && !b.guest:
-		return -1
-	case b.guest && !a.guest:
-		return 1
-	}
-	return cmp.Compare(a.used, b.used)
-}
-
-func (h *Host) sweepShard(sh *shard, since idleSince, surplus int) {
+func (h *Host) sweepShard(sh *shard, idleSince int64, surplus int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	var idle []candidate
+	var guests, idle []candidate
 	for id, s := range sh.slots {
-		used, guest := s.used.Load(), !s.stays.Load()
+		used := s.used.Load()
 		switch {
-		case used < since.all || guest && used < since.guests:
+		case used < idleSince:
 			h.passivate(sh, id, s)
+		case !s.stays.Load():
+			guests = append(guests, candidate{id, s, used})
 		case surplus > 0:
-			idle = append(idle, candidate{id, s, guest, used})
+			idle = append(idle, candidate{id, s, used})
 		}
 	}
-	if surplus <= 0 {
-		return
+	guests, gone := h.oldest(sh, guests, len(guests)-h.bounds.ActiveMax/guestsShare/shardCount)
+	h.oldest(sh, append(idle, guests...), surplus-gone)
+}
+
+// oldest passivates the n longest idle that may go. It returns those that stay, and how many have gone.
+func (h *Host) oldest(sh *shard, all []candidate, n int) (stay []candidate, gone int) {
+	if n <= 0 {
+		return all, 0
 	}
-	slices.SortFunc(idle, candidate.sooner)
-	for _, c := range idle {
-		if h.passivate(sh, c.id, c.slot) {
-			surplus--
+	slices.SortFunc(all, func(a, b candidate) int { return cmp.Compare(a.used, b.used) })
+	stay = slices.DeleteFunc(all, func(c candidate) bool {
+		goes := gone < n && h.passivate(sh, c.id, c.slot)
+		if goes {
+			gone++
 		}
-		if surplus == 0 {
-			return
-		}
-	}
+		return goes
+	})
+	return stay, gone
 }
 
 // passivate takes an entity out of the table and stops its actor, if no command of it is in flight. Commands are counted
