@@ -191,6 +191,7 @@ type Envelope struct {
 	Deadline time.Time // zero: none
 	DryRun   bool      // decide and answer, but store nothing
 	Vital    bool      // goes on when disk space is low: it keeps something alive, ends it, or only asks
+	Passing  bool      // of a job that goes through many entities: no reason to keep the entity in memory
 	Reply    func(Answer, error)
 
 	ran map[script.Key]script.Outcome // what came of the jobs that it was set aside for

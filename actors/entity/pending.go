@@ -112,6 +112,7 @@ func (p *pending) remembered(tell func(part string, f Fact)) {
 func (p *pending) submitted(lsn persistence.LSN) {
 	for i := p.staged; i < len(p.items); i++ {
 		p.items[i].lsn = lsn
+		p.unknow(p.items[i].name)
 		if p.index != nil {
 			p.index[p.items[i].name] = p.passed + i
 		}
@@ -218,6 +219,17 @@ func (p *pending) parts() iter.Seq2[string, Fact] {
 				return
 			}
 		}
+	}
+}
+
+// unknow lets go of what is known of a part that a submitted item tells from now on: until the next command there is only one
+// of them, and an idle entity keeps little.
+func (p *pending) unknow(name pendingName) {
+	if name.key != "" {
+		return
+	}
+	if i := slices.IndexFunc(p.known, func(k knownPart) bool { return k.id == name.part }); i >= 0 {
+		p.known = slices.Delete(p.known, i, i+1)
 	}
 }
 

@@ -92,6 +92,7 @@ type slot struct {
 	inFlight atomic.Int32
 	busy     atomic.Int32 // decisions under way, and what they did by themselves and is not durable
 	used     atomic.Int64 // nanoseconds of the clock
+	stays    atomic.Bool  // somebody wanted it who may want it again: not only jobs in passing
 	live     atomic.Pointer[entity.Live]
 }
 
@@ -239,7 +240,7 @@ func (h *Host) Deliver(env *entity.Envelope) {
 		h.refuse(refused, reply)
 		return
 	}
-	s := h.enter(env.Entity)
+	s := h.enter(env.Entity, env.Passing)
 	if s == nil {
 		h.leave(partition)
 		h.refuse("entity", reply)
@@ -285,13 +286,13 @@ func (h *Host) refuse(bound string, reply func(entity.Answer, error)) {
 }
 
 // enter counts a command in at its entity, so that a sweep leaves the entity alone; nil: the entity has too many.
-func (h *Host) enter(id persistence.EntityID) *slot {
+func (h *Host) enter(id persistence.EntityID, passing bool) *slot {
 	sh := h.shard(id)
 	sh.mu.RLock()
 	s := sh.slots[id]
 	if s != nil {
 		defer sh.mu.RUnlock()
-		return h.count(s)
+		return h.count(s, passing)
 	}
 	sh.mu.RUnlock()
 	sh.mu.Lock()
@@ -301,15 +302,21 @@ func (h *Host) enter(id persistence.EntityID) *slot {
 		sh.slots[id] = s
 		h.active.Add(1)
 	}
-	return h.count(s)
+	return h.count(s, passing)
 }
 
-func (h *Host) count(s *slot) *slot {
+func (h *Host) count(s *slot, passing bool) *slot {
 	if s.inFlight.Add(1) > int32(h.bounds.EntityInFlightMax) {
 		s.inFlight.Add(-1)
 		return nil
 	}
-	s.used.Store(h.clock.Now().UnixNano())
+	switch {
+	case !passing:
+		s.used.Store(h.clock.Now().UnixNano())
+		s.stays.Store(true)
+	case !s.stays.Load(): // what others use is not made to look as if they had used it just now
+		s.used.Store(h.clock.Now().UnixNano())
+	}
 	return s
 }
 

@@ -13,6 +13,10 @@ import (
 // for longer than one shard takes.
 const sweepEvery = time.Second
 
+// guestsShare is the part of the bound of active entities that those may have which only jobs have used. A job goes through more
+// entities than fit in memory, and would else displace all that are in use; a small one may come again, and finds its own.
+const guestsShare = 10
+
 func (h *Host) sweepUntil(ctx context.Context) {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -26,7 +30,8 @@ func (h *Host) sweepUntil(ctx context.Context) {
 	}
 }
 
-// Sweep passivates what has been idle for too long, and the longest idle beyond the bound of active entities.
+// Sweep passivates what has been idle for too long, and the longest idle beyond the bound of active entities, and beyond the
+// share of those that only jobs have used.
 func (h *Host) Sweep() {
 	idleSince := h.clock.Now().Add(-h.bounds.IdleMax).UnixNano()
 	surplus := int(h.active.Load()) - h.bounds.ActiveMax
@@ -44,27 +49,36 @@ type candidate struct {
 func (h *Host) sweepShard(sh *shard, idleSince int64, surplus int) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	var idle []candidate
+	var guests, idle []candidate
 	for id, s := range sh.slots {
 		used := s.used.Load()
-		if used < idleSince {
+		switch {
+		case used < idleSince:
 			h.passivate(sh, id, s)
-		} else if surplus > 0 {
+		case !s.stays.Load():
+			guests = append(guests, candidate{id, s, used})
+		case surplus > 0:
 			idle = append(idle, candidate{id, s, used})
 		}
 	}
-	if surplus <= 0 {
-		return
+	guests, gone := h.oldest(sh, guests, len(guests)-h.bounds.ActiveMax/guestsShare/shardCount)
+	h.oldest(sh, append(idle, guests...), surplus-gone)
+}
+
+// oldest passivates the n longest idle that may go. It returns those that stay, and how many have gone.
+func (h *Host) oldest(sh *shard, all []candidate, n int) (stay []candidate, gone int) {
+	if n <= 0 {
+		return all, 0
 	}
-	slices.SortFunc(idle, func(a, b candidate) int { return cmp.Compare(a.used, b.used) })
-	for _, c := range idle {
-		if h.passivate(sh, c.id, c.slot) {
-			surplus--
+	slices.SortFunc(all, func(a, b candidate) int { return cmp.Compare(a.used, b.used) })
+	stay = slices.DeleteFunc(all, func(c candidate) bool {
+		goes := gone < n && h.passivate(sh, c.id, c.slot)
+		if goes {
+			gone++
 		}
-		if surplus == 0 {
-			return
-		}
-	}
+		return goes
+	})
+	return stay, gone
 }
 
 // passivate takes an entity out of the table and stops its actor, if no command of it is in flight. Commands are counted

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"concord/actors/entity"
+	"concord/persistence"
 )
 
 const (
@@ -34,9 +35,11 @@ var _ Host = (*Courtesy)(nil)
 // InFlight is the number of commands that wait for their answers, of jobs and of others.
 func (c *Courtesy) InFlight() int64 { return c.host.InFlight() }
 
-// Deliver counts a command in; its answer counts it out.
+// Deliver counts a command in; its answer counts it out. Collections are asked in passing: a job has nothing more to do with one
+// when it has answered.
 func (c *Courtesy) Deliver(env *entity.Envelope) {
 	c.own.Add(1)
+	env.Passing = env.Entity.Kind == persistence.KindCollection
 	reply := env.Reply
 	env.Reply = func(a entity.Answer, err error) {
 		c.own.Add(-1)

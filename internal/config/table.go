@@ -96,7 +96,7 @@ func table(c *Config) []Setting {
 		{"admission.entity", "", count(&c.Host.EntityInFlightMax, host.DefaultBounds.EntityInFlightMax, requestsMax), "commands of one entity that wait for their answer"},
 		{"admission.partition", "", count(&c.Host.PartitionInFlightMax, host.DefaultBounds.PartitionInFlightMax, requestsMax), "commands of one partition that wait for their answer"},
 		{"admission.node", "", count(&c.Host.NodeInFlightMax, host.DefaultBounds.NodeInFlightMax, requestsMax), "commands of the node that wait for their answer"},
-		{"active.max", "", count(&c.Host.ActiveMax, host.DefaultBounds.ActiveMax, 10_000_000), "entities in memory; beyond it idle ones leave, oldest first"},
+		{"active.max", "", count(&c.Host.ActiveMax, host.DefaultBounds.ActiveMax, 10_000_000), "entities in memory; beyond it idle ones leave, oldest first; a tenth of it is for those that only jobs use"},
 		{"active.idle", "", duration(&c.Host.IdleMax, host.DefaultBounds.IdleMax, time.Second, 7*day), "idle time after which an entity leaves memory"},
 		{"idempotency.bytes", "", size(&c.Idempotency.MaxBytes, idempotencyMaxBytes, 16*mib, tib), "all outcomes remembered by a node; what is lost early is counted"},
 		{"events.stream", "", text(&c.Events.Stream, "CONCORD_EVENTS", streamName), "name of the stream of events"},

@@ -27,12 +27,12 @@ func disk(ctx context.Context, c *config.Config) []Finding {
 		judgeSpace(v, c.Store.ReserveBytes, eventsOnDisk(c)).named("disk space"))
 }
 
-// eventsOnDisk is how much of the disk the stream of events may take.
+// eventsOnDisk is how much of the disk the streams of events and of link updates may take.
 func eventsOnDisk(c *config.Config) uint64 {
 	if c.NATS.URL != "" {
 		return 0 // it is on the disk of that server
 	}
-	return uint64(c.Events.MaxBytes)
+	return uint64(c.Events.MaxBytes) + uint64(c.Events.Links.MaxBytes)
 }
 
 // existing is the directory itself, or the nearest one above it that is there.
@@ -155,11 +155,18 @@ func judgeSpace(v volume, reserve, events uint64) Finding {
 	if v.files > 0 && v.freeFiles < filesMin {
 		return warn("make room for files", "%s, but only %d more files", detail, v.freeFiles)
 	}
+	if roomForStreams(v.free) < events {
+		return warn("make room, or lower events.maxBytes and events.links.maxBytes: a server that does not have its streams yet cannot make them, and events wait",
+			"%s, event streams of %s together need %s free", detail, gib(events), gib(events/3*4))
+	}
 	if v.free-reserve < reserve+events {
 		return warn("make room: the reserve is near", "%s, events up to %s", detail, gib(events))
 	}
 	return ok("%s", detail)
 }
+
+// roomForStreams is what the embedded NATS server lets its streams have together: three quarters of what is free when it starts.
+func roomForStreams(free uint64) uint64 { return free / 4 * 3 }
 
 // gib writes a size for people.
 func gib(n uint64) string {

@@ -20,6 +20,7 @@ func (n *Node) startTails(kinds map[persistence.Kind]actors.Kind) (err error) {
 		links = events
 		links.Stream = "CONCORD_LINKS"
 	}
+	events.BytesSetting, links.BytesSetting = "events.maxBytes", "events.links.maxBytes"
 	for _, c := range []*fanout.Config{&events, &links} {
 		c.Prefix, c.Now, c.Boot = n.options.Prefix, n.clock.Now, "external"
 		if n.ns != nil {

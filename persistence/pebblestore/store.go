@@ -17,6 +17,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"concord/persistence"
@@ -184,13 +185,20 @@ func (s *Store) create() error {
 	return db.Close()
 }
 
+// What writing in bulk costs is mostly that each byte is read, compressed and written again by compactions, and that a read
+// passes an index of its table. See docs/BENCHMARKS.md for what each of these is worth.
+const (
+	l0CompactAtSublevels = 8         // more is gathered before it is merged into the levels below; bloom filters spare readers most of them
+	indexBlockBytes      = 256 << 10 // the index of a table is one block: with more, each read looks into an index of indexes first
+)
+
 func (s *Store) pebbleOptions() *pebble.Options {
 	o := &pebble.Options{
 		FS: s.disk, Lock: s.lock, ReadOnly: s.options.ReadOnly,
 		FormatMajorVersion:    pebble.FormatNewest,
 		CacheSize:             s.options.CacheBytes,
 		MemTableSize:          32 << 20,
-		L0CompactionThreshold: 4,
+		L0CompactionThreshold: l0CompactAtSublevels,
 		L0StopWritesThreshold: 24,
 		LBaseMaxBytes:         128 << 20,
 		MaxOpenFiles:          1024,
@@ -208,6 +216,8 @@ func (s *Store) pebbleOptions() *pebble.Options {
 	for i := range o.Levels {
 		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		o.Levels[i].BlockSize = 8 << 10
+		o.Levels[i].IndexBlockSize = indexBlockBytes
+		o.Levels[i].Compression = func() *block.CompressionProfile { return block.FastestCompression }
 	}
 	if s.options.tune != nil {
 		s.options.tune(o)

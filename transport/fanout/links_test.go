@@ -104,10 +104,16 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, &server.Options{})
+}
+
+// newWorldOf makes a world around a server with further options.
+func newWorldOf(t *testing.T, o *server.Options) *world {
+	t.Helper()
 	w := &world{t: t, memory: &memory{cursors: make(map[string][]byte)}, maxBytes: 1 << 30, stop: func() {}}
-	dir := t.TempDir()
-	ns, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: dir, NoSigs: true, NoLog: true,
-		MaxPayload: 8 << 20})
+	o.Host, o.Port, o.JetStream, o.StoreDir = "127.0.0.1", server.RANDOM_PORT, true, t.TempDir()
+	o.NoSigs, o.NoLog, o.MaxPayload = true, true, 8<<20
+	ns, err := server.NewServer(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func (t *Tail) attach(ctx context.Context) error {
 	if err := t.compare(ctx, stream, info); err != nil {
 		return err
 	}
-	t.stream, t.checked = stream, time.Now()
+	t.stream, t.checked, t.cramped = stream, time.Now(), false
 	return nil
 }
 
@@ -205,7 +205,7 @@ func (t *Tail) ensure(ctx context.Context) (jetstream.Stream, error) {
 	}
 	t.bound(&c)
 	if stream, err = t.js.CreateStream(ctx, c); err != nil {
-		return nil, fmt.Errorf("make stream %s: %w", t.config.Stream, err)
+		return nil, fmt.Errorf("make stream %s: %w", t.config.Stream, refused(err))
 	}
 	return stream, nil
 }
@@ -234,7 +234,7 @@ func (t *Tail) adjust(ctx context.Context, stream jetstream.Stream) (jetstream.S
 	}
 	stream, err := t.js.UpdateStream(ctx, want)
 	if err != nil {
-		return nil, fmt.Errorf("change the bounds of stream %s: %w", t.config.Stream, err)
+		return nil, fmt.Errorf("change the bounds of stream %s: %w", t.config.Stream, refused(err))
 	}
 	t.log.Info().Dur("maxAge", want.MaxAge).Int64("maxBytes", want.MaxBytes).Str("stream", t.config.Stream).
 		Msg("the bounds of the event stream were changed")

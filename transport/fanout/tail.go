@@ -28,6 +28,8 @@ type Config struct {
 	Prefix   string // of its subjects: <prefix>.event.<kind>.<provider>.<id>, <prefix>.links.<provider>.<source>
 	MaxAge   time.Duration
 	MaxBytes int64
+	// BytesSetting names the setting that MaxBytes comes from, for what an operator is told. May be empty.
+	BytesSetting string
 	// Boot names this start of the operating system. Events that JetStream took before another one may be lost, since
 	// it syncs them late; they are published again. Empty: unknown, which is treated as another one.
 	Boot string
@@ -95,6 +97,7 @@ type Tail struct {
 	inflight int  // events published since the cursor was saved
 	moved    bool // the cursor has, since then
 	full     bool // the last batch was
+	cramped  bool // an operator was told that there is no room for the stream
 	last     int  // how many events it had
 
 	reached uint64          // sequence of the newest message that it has published
@@ -176,7 +179,7 @@ func (t *Tail) Run(ctx context.Context) error {
 			t.stream = nil // look at it again
 			t.doubt()      // what was sent may have been taken
 			t.observer.Pending(t.pending())
-			t.log.Warn().Err(err).Dur("retryIn", retry).Msg("fan-out waits for JetStream")
+			t.waits(err, retry)
 			if !pause(ctx, retry) {
 				return t.finish()
 			}

@@ -117,9 +117,9 @@ func (s *Server) await(ctx context.Context, ready string) error {
 		}
 		select {
 		case <-s.ended:
-			return fmt.Errorf("the server ended at its start: %w: %s", s.err, s.tail())
+			return fmt.Errorf("the server ended at its start: %w: %s", s.err, s.Tail())
 		case <-ctx.Done():
-			return fmt.Errorf("the server does not get ready: %w: %s", ctx.Err(), s.tail())
+			return fmt.Errorf("the server does not get ready: %w: %s", ctx.Err(), s.Tail())
 		case <-time.After(readyPollEvery):
 		}
 	}
@@ -129,7 +129,7 @@ func (s *Server) await(ctx context.Context, ready string) error {
 func (s *Server) Stop() error {
 	select {
 	case <-s.ended:
-		return fmt.Errorf("the server had ended by itself: %w: %s", s.err, s.tail())
+		return fmt.Errorf("the server had ended by itself: %w: %s", s.err, s.Tail())
 	default:
 	}
 	if err := s.command.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -138,11 +138,11 @@ func (s *Server) Stop() error {
 	select {
 	case <-s.ended:
 		if s.err != nil {
-			return fmt.Errorf("the server did not end well: %w: %s", s.err, s.tail())
+			return fmt.Errorf("the server did not end well: %w: %s", s.err, s.Tail())
 		}
 		return nil
 	case <-time.After(stopMax):
-		return errors.Join(fmt.Errorf("the server did not end within %v: %s", stopMax, s.tail()), s.Kill())
+		return errors.Join(fmt.Errorf("the server did not end within %v: %s", stopMax, s.Tail()), s.Kill())
 	}
 }
 
@@ -156,8 +156,8 @@ func (s *Server) Kill() error {
 	return err
 }
 
-// tail is the end of what the server logged, for an error message.
-func (s *Server) tail() string {
+// Tail is the end of what the server logged, for an error message.
+func (s *Server) Tail() string {
 	text, err := os.ReadFile(s.log)
 	if err != nil {
 		return err.Error()

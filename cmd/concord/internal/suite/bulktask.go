@@ -32,6 +32,10 @@ type taskBench struct {
 
 func newTaskBench(ctx context.Context, c *Concord, collections int) (*taskBench, error) {
 	t := &taskBench{server: c}
+	events := client.DefaultPrefix + ".event.bulk." + c.provider() + ".*"
+	if err := streamed(ctx, c, events); err != nil {
+		return nil, err
+	}
 	datasets := sample.New(1)
 	err := c.all(ctx, collections, func(ctx context.Context, conn *connection, i int) error {
 		metadata, err := datasets.Dataset(i)
@@ -54,7 +58,7 @@ func newTaskBench(ctx context.Context, c *Concord, collections int) (*taskBench,
 	if t.client, err = client.Connect(c.address(), client.Options{Provider: c.provider(), Timeout: taskMaxWait}); err != nil {
 		return nil, err
 	}
-	t.feed, err = subscribe(c, client.DefaultPrefix+".event.bulk."+c.provider()+".*", func(e transport.Event) string {
+	t.feed, err = subscribe(c, events, func(e transport.Event) string {
 		if strings.HasSuffix(e.Type, ".progressed") {
 			return ""
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"concord/transport"
 	"concord/transport/client"
@@ -17,8 +18,10 @@ import (
 
 // Bounds of a feed.
 const (
-	feedMaxQueue = 1024
-	newsMaxWait  = 10 * time.Second
+	feedMaxQueue    = 1024
+	newsMaxWait     = 10 * time.Second
+	streamMaxWait   = 10 * time.Second // until a server that has started has made its streams
+	streamPollEvery = 20 * time.Millisecond
 )
 
 // news is that something has come, and when.
@@ -50,6 +53,40 @@ func (f *feed) next(ctx context.Context, about string) (time.Time, error) {
 			return time.Time{}, fmt.Errorf("no news of %s: %w", about, wait.Err())
 		}
 	}
+}
+
+// streamed returns when the server has a stream for events of the subject; an error that shows its log if it has none in time:
+// without one they do not leave, and whoever waits for them would wait for ever.
+func streamed(ctx context.Context, c *Concord, subject string) error {
+	conn, err := c.connect(0)
+	if err != nil {
+		return err
+	}
+	defer conn.nc.Close()
+	js, err := jetstream.New(conn.nc)
+	if err != nil {
+		return fmt.Errorf("ask for the stream of %s: %w", subject, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, streamMaxWait)
+	defer cancel()
+	for {
+		if _, err := js.StreamNameBySubject(ctx, subject); err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(streamPollEvery):
+		case <-ctx.Done():
+			return fmt.Errorf("the server has made no stream of the events that are waited for, %s (%w); it says: %s", subject, ctx.Err(), c.says())
+		}
+	}
+}
+
+// says is the end of the log of a server of its own.
+func (c *Concord) says() string {
+	if c.server == nil {
+		return "its log is elsewhere"
+	}
+	return c.server.Tail()
 }
 
 // subscribe is a feed of events on a subject. pick says what an event is about; "": nothing of interest.
