@@ -22,14 +22,20 @@ const (
 	ForgetDedup = false
 	// HalfJob has a propagation count collections as done that were only asked.
 	HalfJob = false
+	// IgnoreForeign takes back what others have written over, too, where it should be skipped.
+	IgnoreForeign = false
 	// KeepExpired does not end a lock whose time is over.
 	KeepExpired = false
 	// LosePark leaves parked updates out of the stored state.
 	LosePark = false
 	// LostItem records some items of bulk tasks as updated that were not sent.
 	LostItem = false
+	// LostUndo leaves records out of the lists of roll-backs.
+	LostUndo = false
 	// MergeBlind saves the content of a client whose policy merges as it came, over what others have changed.
 	MergeBlind = false
+	// OtherSession has anybody's newest session be the caller's last.
+	OtherSession = false
 	// Overtake has the driver of bulk tasks ignore older tasks.
 	Overtake = false
 	// SkipFence lets a write pass whose token is not the current one.
@@ -52,4 +58,8 @@ const (
 	StaleScript = false
 	// StickyCancel records items of a cancelled bulk task as cancelled that were applied.
 	StickyCancel = false
+	// Unpinned writes no pins.
+	Unpinned = false
+	// WrongMark has a roll-back to the step before take two steps back.
+	WrongMark = false
 )

@@ -15,10 +15,13 @@ var (
 	DropOutbox     = is("dropoutbox")
 	ForgetDedup    = is("forgetdedup")
 	HalfJob        = is("halfjob")
+	IgnoreForeign  = is("ignoreforeign")
 	KeepExpired    = is("keepexpired")
 	LosePark       = is("losepark")
 	LostItem       = is("lostitem")
+	LostUndo       = is("lostundo")
 	MergeBlind     = is("mergeblind")
+	OtherSession   = is("othersession")
 	Overtake       = is("overtake")
 	SkipFence      = is("skipfence")
 	SkipLink       = is("skiplink")
@@ -30,6 +33,8 @@ var (
 	StaleRead      = is("staleread")
 	StaleScript    = is("stalescript")
 	StickyCancel   = is("stickycancel")
+	Unpinned       = is("unpinned")
+	WrongMark      = is("wrongmark")
 )
 
 // is says that the bug is the one that the process was told to have.
