@@ -9,6 +9,7 @@ import (
 	"concord/actors/bulk"
 	"concord/actors/collection"
 	"concord/actors/collectiontype"
+	"concord/actors/editsession"
 	"concord/actors/entity"
 	"concord/actors/propagation"
 	"concord/actors/provider"
@@ -67,6 +68,7 @@ func Kinds(l Limits, lockKey [32]byte) map[persistence.Kind]Kind {
 		define(source.Behavior{}, true),
 		define(authority.Behavior{Limits: l.Authority}, true),
 		define(bulk.Behavior{}, true),
+		define(editsession.Behavior{}, true),
 	}
 	kinds := make(map[persistence.Kind]Kind, len(list))
 	for _, k := range list {

@@ -54,6 +54,16 @@ type Projection struct {
 	Timers       []TimerChange
 	Index        []IndexChange
 	Outcome      *OutcomeKey
+	Pins         []Pin
+}
+
+// Pin holds back retention, whatever its policy says: the version of the entity, and all above, stay until the time, or until
+// the holder needs them no more. It stands in the batch of the record that wants it. Retention collects those that hold nothing
+// any more; a rebuild leaves them as they are.
+type Pin struct {
+	Version uint64
+	Holder  string // the kind of the entity knows what that is: of a collection the id of a bulk task
+	Until   time.Time
 }
 
 // PartChange says where a part's newest body is to be found from now on.

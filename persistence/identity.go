@@ -29,6 +29,7 @@ const (
 	KindAuthority   Kind = 6
 	KindPropagation Kind = 7 // job that brings linked fields up to date
 	KindBulk        Kind = 8 // bulk task
+	KindEditSession Kind = 9 // bulk edit session
 )
 
 // String is the name of the kind in event ids, subjects and metrics.
@@ -50,6 +51,8 @@ func (k Kind) String() string {
 		return "propagation"
 	case KindBulk:
 		return "bulk"
+	case KindEditSession:
+		return "edit"
 	default:
 		return fmt.Sprintf("kind-%d", uint8(k))
 	}

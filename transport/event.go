@@ -41,7 +41,7 @@ type EventData struct {
 	// Merge tells how a write came out that was built on an older version, as JSON; nil if none was.
 	Merge json.RawMessage `json:"merge,omitempty"`
 	// Lock is all that an event of the lock, of a contest, of the queue, of a parked update, of a propagation, of a bulk task,
-	// of a source or of an authority tells, as JSON.
+	// of a bulk edit session, of a source or of an authority tells, as JSON.
 	Lock json.RawMessage `json:"-"`
 }
 
@@ -114,7 +114,8 @@ func EventOf(rec *recordpb.Record) Event {
 	e := persistence.EntityOf(rec)
 	var data EventData
 	switch {
-	case e.Kind == persistence.KindPropagation, e.Kind == persistence.KindAuthority, e.Kind == persistence.KindBulk: // their parts are their own
+	case e.Kind == persistence.KindPropagation, e.Kind == persistence.KindAuthority, e.Kind == persistence.KindBulk,
+		e.Kind == persistence.KindEditSession: // their parts are their own
 		data.Lock = rec.GetData()
 	case len(rec.GetParts()) > 0:
 		data = EventData{Changed: ChangedBy(rec, EventNamedMax), Merge: rec.GetData()}
@@ -129,9 +130,11 @@ func EventOf(rec *recordpb.Record) Event {
 	}
 }
 
-// Leaves says that anybody is told of the event. Of a bulk task that was not accepted nobody is.
+// Leaves says that anybody is told of the event. Of a bulk task that was not accepted nobody is, nor of the rows of a bulk edit
+// session.
 func Leaves(rec *recordpb.Record) bool {
-	return persistence.Kind(rec.GetKind()) != persistence.KindBulk || len(rec.GetData()) > 0
+	kind := persistence.Kind(rec.GetKind())
+	return kind != persistence.KindBulk && kind != persistence.KindEditSession || len(rec.GetData()) > 0
 }
 
 // SharesSubject says that the events of many entities of the kind have one subject, since their ids are no tokens of one.

@@ -63,6 +63,7 @@ type Operation struct {
 	Body   any // zero value of the request body's JSON type, nil: no body
 	Types  []string
 	Answer any       // zero value of the answer's JSON type, nil: none
+	Files  []string  // media types of answers that are files; such an operation has no Answer
 	Status int       // of success, as documented; a handler may give another
 	Also   []Outcome // other successes
 
@@ -226,6 +227,8 @@ const (
 	MediaJSONPatch   = "application/json-patch+json"  // RFC 6902
 	MediaMergePatch  = "application/merge-patch+json" // RFC 7396
 	MediaEventStream = "text/event-stream"
+	MediaCSV         = "text/csv"          // a file, as RFC 4180 has it, in UTF-8
+	MediaLines       = "application/jsonl" // a file: a JSON value a line
 )
 
 // SetHeader puts a header into the request, whatever the case of its name; unknown ones are ignored.

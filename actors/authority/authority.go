@@ -73,6 +73,8 @@ type (
 		// Open says that the sender has seen the source open, after it was counted in among those that a deletion of the
 		// source waits for. Then a change without a job need not look again.
 		Open bool
+		// Undoes is the version that is taken back: it has to be the newest. 0: none is.
+		Undoes uint64
 	}
 	// Delete leaves what is deleted for good later. Job is as in Put.
 	Delete struct {
@@ -209,8 +211,11 @@ func (b Behavior) put(s State, c *Put, f entity.Facts, m entity.Meta) (d entity.
 		return d, problem.New(problem.TooLarge, "a record of %d bytes: the limit is %d", len(c.Record), b.Limits.RecordMaxBytes).
 			With("limit", b.Limits.RecordMaxBytes)
 	}
+	if err := c.Undoable(&s); err != nil {
+		return d, err
+	}
 	if !c.Open {
-		if err := open(c.Source, f); err != nil {
+		if err := c.open(f); err != nil {
 			return d, err
 		}
 	}
@@ -255,12 +260,15 @@ func SourceOpen(state []byte) (bool, error) {
 }
 
 // open refuses a source that an authority cannot belong to.
-func open(source string, f entity.Facts) error {
-	state, _ := f.Of(sourceOf(source))
+func (c *Put) open(f entity.Facts) error {
+	state, _ := f.Of(sourceOf(c.Source))
 	if is, err := SourceOpen(state); is || err != nil {
 		return err
 	}
-	p := problem.At("/source", "there is no authority source file %q", source)
+	if c.Undoes > 0 {
+		return problem.New(problem.CannotUndo, "there is no authority source file %q any more, which the authority belonged to", c.Source)
+	}
+	p := problem.At("/source", "there is no authority source file %q", c.Source)
 	p.OtherwiseStatus = 422
 	return p
 }

@@ -2,12 +2,14 @@ package bulk
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
 
 	"concord/actors/entity"
 	"concord/actors/problem"
+	"concord/actors/undo"
 )
 
 // Bounds of what a task is made of. The operation has looked after them: a command that breaks one is our own mistake.
@@ -109,12 +111,19 @@ func accept(s State, c *Accept, m entity.Meta) ([]Event, error) {
 		parts = append(parts, part)
 	}
 	t := &c.Task
+	if s.undoes() != (t.UndoOf != "") {
+		return nil, problem.New(problem.Internal, "a task that takes back %q, and its rows say otherwise", t.UndoOf)
+	}
 	s.Status, s.Accepted, s.Expires = Accepted, m.Time, time.Time{}
 	s.Principal, s.Kind, s.Reason = m.Principal, m.Kind, m.Reason
 	s.Number, s.Name = t.Number, cmp.Or(t.Name, strconv.FormatUint(t.Number, 10))
 	s.Unnamed = t.Name != ""
 	s.DryRun, s.PerSecond, s.RetryOf, s.Alias = t.DryRun, t.PerSecond, t.RetryOf, t.Alias
 	s.OnLocked, s.Type = cmp.Or(t.OnLocked, OnLockedWait), cmp.Or(t.Type, c.Request.Type)
+	s.UndoOf, s.Session, s.Run, s.Pinned = t.UndoOf, t.Session, t.Run, t.Pinned.Truncate(time.Microsecond)
+	if t.UndoOf != "" {
+		s.OnConflict = cmp.Or(t.OnConflict, undo.Skip)
+	}
 	s.Retention = t.Retention.Truncate(time.Microsecond)
 	request := c.Request
 	request.Type = s.Type
@@ -133,8 +142,14 @@ func (c *Accept) check() error {
 		return problem.New(problem.Internal, "onLocked is %q", t.OnLocked)
 	case t.Retention < 0 || t.Retention > retentionMax:
 		return problem.New(problem.Internal, "a retention of %v", t.Retention)
-	case !named(t.RetryOf) || !named(t.Type) || !named(t.Alias) || !named(q.Type):
+	case !named(t.RetryOf) || !named(t.Type) || !named(t.Alias) || !named(q.Type) || !named(t.UndoOf) || !named(t.Session):
 		return problem.New(problem.Internal, "a name of more than %d bytes of UTF-8", nameMaxBytes)
+	case t.UndoOf == "" && t.OnConflict != "" || t.OnConflict != "" && !slices.Contains(undo.Choices, t.OnConflict):
+		return problem.New(problem.Internal, "a task that takes back %q, with onConflict %q", t.UndoOf, t.OnConflict)
+	case t.UndoOf != "" && len(q.Instructions) > 0:
+		return problem.New(problem.Internal, "a task that takes back %q, with instructions", t.UndoOf)
+	case (t.Session == "") != (t.Run == 0):
+		return problem.New(problem.Internal, "run %d of the session %q", t.Run, t.Session)
 	case len(c.Posted) > PieceMaxBytes:
 		return problem.New(problem.Internal, "a last piece of %d bytes: the limit is %d", len(c.Posted), PieceMaxBytes)
 	case len(q.Instructions)+len(q.Fields)+len(q.Targets) > requestMaxBytes:
@@ -163,11 +178,20 @@ func (s *State) add(c *Stage) (entity.Content, error) {
 		if err := c.Rows[i].check(c.PerChunk); err != nil {
 			return entity.Content{}, err
 		}
+		switch takesBack := len(c.Rows[i].Undo) > 0; {
+		case s.Chunks == 0 && i == 0 && takesBack:
+			s.OnConflict = undo.Skip // until the task says what it is: so a draft tells its rows
+		case takesBack != s.undoes():
+			return entity.Content{}, problem.New(problem.Internal, "a list in which some rows take back, and row %d of chunk %d does otherwise", i, c.Number)
+		}
 	}
 	s.Chunks, s.PerChunk, s.Total = s.Chunks+1, c.PerChunk, total
 	s.Counts.Pending = total
 	return chunkPart(c.Number, c.Rows), nil
 }
+
+// undoes says that the rows of the list take back what other tasks have written.
+func (s *State) undoes() bool { return s.OnConflict != "" }
 
 // check refuses a row that must not be in a list with so many rows in a chunk.
 func (r *Row) check(perChunk uint32) error {
@@ -182,6 +206,23 @@ func (r *Row) check(perChunk uint32) error {
 		return problem.New(problem.Internal, "a value of %d bytes: the limit is %d", len(r.Value), ValueMaxBytes)
 	case perChunk > ChunkValuedRows && (r.Key != "" || len(r.Value) > 0):
 		return problem.New(problem.Internal, "chunks of %d rows with values or keys: the limit is %d", perChunk, ChunkValuedRows)
+	case len(r.Undo) > 0 && (r.Collection == "" || len(r.Value) > 0 || r.Version > 0):
+		return problem.New(problem.Internal, "a row that takes back, of collection %q with a value of %d bytes for version %d",
+			r.Collection, len(r.Value), r.Version)
+	case len(r.Undo) > UndoMaxSpans:
+		return problem.New(problem.Internal, "a row that takes back %d versions: the limit is %d", len(r.Undo), UndoMaxSpans)
+	}
+	return ascending(r.Undo)
+}
+
+// ascending refuses spans that no tasks can have written one after another.
+func ascending(spans []undo.Span) error {
+	last := uint64(1)
+	for _, s := range spans {
+		if s.Before < last || s.After <= s.Before {
+			return problem.New(problem.Internal, "a row that takes back versions %d to %d, after version %d", s.Before, s.After, last)
+		}
+		last = s.After
 	}
 	return nil
 }

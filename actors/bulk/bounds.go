@@ -14,6 +14,7 @@ func Bounds() []bound.Bound {
 		bound.Bytes("name", NameMaxBytes, "of a bulk task"),
 		bound.Bytes("value of an item", ValueMaxBytes, "longer ones are refused"),
 		bound.Bytes("alternate key of an item", KeyMaxBytes, "as JSON"),
+		bound.Fixed("versions of an item", UndoMaxSpans, "that a roll-back takes back"),
 		bound.Bytes("posted body", PostedMaxBytes, "that a task keeps to be read again, in pieces: those of CMR's clients (`limits.cmr`), and others up to 64 KiB"),
 		bound.Bytes("message of an item", messageMaxBytes, "longer ones are cut"),
 		bound.Fixed("warnings of an item", warningsMaxKept, "that are kept"),

@@ -18,6 +18,7 @@
 //	COMPLETE CANCELLED PARTIALLY_CANCELLED  Expire  EXPIRED: its list and outcomes are gone
 //	all that have a name         Named       the same: the provider has the name down as the task's own
 //	EXPIRED                      Released    EXPIRED, and its name is free
+//	any that is shown            Undone      the same; it names the task that takes it back
 //
 // Everything else changes nothing if it is a repeat, and is refused (`wrong-state`) if it is not.
 //
@@ -35,6 +36,7 @@ import (
 
 	"concord/actors/fields"
 	"concord/actors/problem"
+	"concord/actors/undo"
 )
 
 // Status is where a task stands.
@@ -94,6 +96,7 @@ const (
 	PieceMaxBytes    = 512 << 10 // of a piece of the posted body; all but the last are as long
 	PostedMaxBytes   = 32 << 20  // of the posted body
 	NameMaxBytes     = 255
+	UndoMaxSpans     = 200 // versions that one row takes back
 	messageMaxBytes  = 500
 	warningsMaxKept  = 10 // of an item
 	diffMaxBytes     = 4 << 10
@@ -109,11 +112,12 @@ type Request struct {
 
 // Row is one item of the list.
 type Row struct {
-	Collection string // "": the key leads to none, or to several
-	Key        string // alternate key that it was named by, as JSON; ""
-	Version    uint64 // the newest version must be this one; 0: any
-	Value      []byte // JSON of the item; none: it has none
-	Code, Why  string // of a row that has failed before it began: not-found, ambiguous
+	Collection string      // "": the key leads to none, or to several
+	Key        string      // alternate key that it was named by, as JSON; ""
+	Version    uint64      // the newest version must be this one; 0: any
+	Value      []byte      // JSON of the item; none: it has none
+	Undo       []undo.Span // of a task that takes back others: the versions of this collection, in the order in which they were written
+	Code, Why  string      // of a row that has failed before it began: not-found, ambiguous
 }
 
 // Outcome is what came of an item.
@@ -126,6 +130,7 @@ type Outcome struct {
 	VersionAfter  uint64 // equal to VersionBefore if there is no new version; of a dry run always
 	Diff          []byte // of a dry run: JSON Patch from what is there to what would be; none if it is longer than 4 KiB
 	DiffBytes     uint64 // how long it is
+	Kept          uint64 // bytes of the contents that the new version has replaced: retention keeps them for a roll-back
 }
 
 // Waiting is a row that is come back to: somebody holds the lock of its collection.
@@ -158,6 +163,14 @@ type State struct {
 	Reason    string
 	Type      string // as Request.Type
 	Alias     string // system in whose words it was asked for: "cmr"; "": ours
+
+	UndoOf     string          // task that it takes back, or the newest of several; "": it applies instructions
+	OnConflict undo.OnConflict // of one that takes back: what becomes of collections that others have written since
+	UndoneBy   string          // newest task that takes this one back; "": none does
+	Session    string          // bulk edit session whose run it is; ""
+	Run        uint32          // its number there
+	Pinned     time.Time       // until when the versions that it replaces are kept; zero: as long as the policy of retention says
+	KeptBytes  uint64          // of the contents that it has replaced
 
 	Staged    time.Time // newest chunk of a draft
 	Accepted  time.Time
@@ -205,7 +218,9 @@ type (
 	// Accept makes the task of what is staged and kept, of the last chunk, which may have no rows if others are there, and of the
 	// last piece of the posted body: in one batch. Repeating it changes nothing.
 	Accept struct {
-		Task    State // Number, Name, DryRun, OnLocked, PerSecond, RetryOf, Type, Alias, Retention; the rest comes from the request
+		// Number, Name, DryRun, OnLocked, PerSecond, RetryOf, Type, Alias, Retention, UndoOf, OnConflict, Session, Run, Pinned; the
+		// rest comes from the request. A task with UndoOf takes back: all its rows have Undo, and it has no instructions.
+		Task    State
 		Request Request
 		Chunks  uint32 // that are staged
 		Pieces  uint32 // that are kept
@@ -235,6 +250,8 @@ type (
 	Named struct{}
 	// Released says that the provider has the task's name back.
 	Released struct{}
+	// Undone says that another task takes this one back, from its acceptance on. The newest one is known.
+	Undone struct{ By string }
 )
 
 func (*Stage) command()    {}
@@ -249,6 +266,7 @@ func (*Finish) command()   {}
 func (*Expire) command()   {}
 func (*Named) command()    {}
 func (*Released) command() {}
+func (*Undone) command()   {}
 
 // Missing is the refusal of a task that is not there.
 func Missing() *problem.Problem { return problem.New(problem.NotFound, "there is no such bulk task") }

@@ -1,8 +1,6 @@
 package bulk
 
 import (
-	"encoding/json"
-	"net/http"
 	"reflect"
 	"strings"
 	"testing"
@@ -12,6 +10,7 @@ import (
 	"concord/actors/entity"
 	"concord/actors/fields"
 	"concord/actors/problem"
+	"concord/actors/undo"
 )
 
 var ann = entity.Meta{Principal: "ann", Kind: "person", Reason: "because", Time: noon}
@@ -92,23 +91,23 @@ func TestTransitions(t *testing.T) {
 	}
 	// A state: that is where it stands then. same: nothing has changed. wrong: wrong-state. none: there is no such task.
 	for _, line := range strings.Split(strings.TrimSpace(`
-                    | stage | accept   | start       | progress    | pause  | resume      | cancel     | finish              | expire  | released | named
-nothing             | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | none    | none | none
-DRAFT               | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | EXPIRED | none | none
-ACCEPTED            | wrong | same     | IN_PROGRESS | wrong       | PAUSED | same        | CANCELLED  | wrong               | same    | wrong | same
-PAUSED at first     | wrong | same     | wrong       | wrong       | same   | ACCEPTED    | CANCELLED  | wrong               | same    | wrong | same
-IN_PROGRESS         | wrong | same     | same        | IN_PROGRESS | PAUSED | same        | CANCELLING | wrong               | same    | wrong | same
-through             | wrong | same     | same        | same        | PAUSED | same        | CANCELLING | COMPLETE            | same    | wrong | same
-waiting             | wrong | same     | same        | same        | PAUSED | same        | CANCELLING | wrong               | same    | wrong | same
-PAUSED              | wrong | same     | same        | PAUSED      | same   | IN_PROGRESS | CANCELLING | wrong               | same    | wrong | same
-CANCELLING, undone  | wrong | same     | same        | CANCELLING  | wrong  | wrong       | same       | CANCELLED           | same    | wrong | same
-CANCELLING          | wrong | same     | same        | same        | wrong  | wrong       | same       | PARTIALLY_CANCELLED | same    | wrong | same
-COMPLETE            | wrong | same     | same        | same        | wrong  | wrong       | wrong      | same                | EXPIRED | wrong | same
-CANCELLED           | wrong | same     | wrong       | same        | wrong  | wrong       | same       | same                | EXPIRED | wrong | same
-PARTIALLY_CANCELLED | wrong | same     | same        | same        | wrong  | wrong       | same       | same                | EXPIRED | wrong | same
-EXPIRED             | none  | none     | none        | none        | none   | none        | none       | none                | same    | EXPIRED | same
-EXPIRED, free       | none  | none     | none        | none        | none   | none        | none       | none                | same    | same | same
-EXPIRED draft       | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | same    | same | same
+                    | stage | accept   | start       | progress    | pause  | resume      | cancel     | finish              | expire  | released | undone | named
+nothing             | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | none    | none     | none | none
+DRAFT               | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | EXPIRED | none     | none | none
+ACCEPTED            | wrong | same     | IN_PROGRESS | wrong       | PAUSED | same        | CANCELLED  | wrong               | same    | wrong    | ACCEPTED | same
+PAUSED at first     | wrong | same     | wrong       | wrong       | same   | ACCEPTED    | CANCELLED  | wrong               | same    | wrong    | PAUSED | same
+IN_PROGRESS         | wrong | same     | same        | IN_PROGRESS | PAUSED | same        | CANCELLING | wrong               | same    | wrong    | IN_PROGRESS | same
+through             | wrong | same     | same        | same        | PAUSED | same        | CANCELLING | COMPLETE            | same    | wrong    | IN_PROGRESS | same
+waiting             | wrong | same     | same        | same        | PAUSED | same        | CANCELLING | wrong               | same    | wrong    | IN_PROGRESS | same
+PAUSED              | wrong | same     | same        | PAUSED      | same   | IN_PROGRESS | CANCELLING | wrong               | same    | wrong    | PAUSED | same
+CANCELLING, undone  | wrong | same     | same        | CANCELLING  | wrong  | wrong       | same       | CANCELLED           | same    | wrong    | CANCELLING | same
+CANCELLING          | wrong | same     | same        | same        | wrong  | wrong       | same       | PARTIALLY_CANCELLED | same    | wrong    | CANCELLING | same
+COMPLETE            | wrong | same     | same        | same        | wrong  | wrong       | wrong      | same                | EXPIRED | wrong    | COMPLETE | same
+CANCELLED           | wrong | same     | wrong       | same        | wrong  | wrong       | same       | same                | EXPIRED | wrong    | CANCELLED | same
+PARTIALLY_CANCELLED | wrong | same     | same        | same        | wrong  | wrong       | same       | same                | EXPIRED | wrong    | PARTIALLY_CANCELLED | same
+EXPIRED             | none  | none     | none        | none        | none   | none        | none       | none                | same    | EXPIRED  | none | same
+EXPIRED, free       | none  | none     | none        | none        | none   | none        | none       | none                | same    | same     | none | same
+EXPIRED draft       | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | same    | same     | none | same
 `), "\n")[1:] {
 		cells := strings.Split(line, "|")
 		for i := range cells {
@@ -116,7 +115,7 @@ EXPIRED draft       | DRAFT | ACCEPTED | none        | none        | none   | no
 		}
 		s := after(t, to[cells[0]]...)
 		commands := []Command{staged(s.Chunks), accepted(s.Chunks), &Start{}, told(0, fields.Updated), &Pause{}, &Resume{}, &Cancel{},
-			&Finish{}, expiry, &Released{}, &Named{}}
+			&Finish{}, expiry, &Released{}, &Undone{By: "u"}, &Named{}}
 		if s.unaccepted() || s.Status == "" {
 			commands[0], commands[1] = staged(0), accepted(0)
 		}
@@ -162,6 +161,11 @@ func TestWhatATaskIsMadeOf(t *testing.T) {
 	if got := after(t, staged(0), c); got != want {
 		t.Errorf("without a last chunk: %+v, want %+v", got, want)
 	}
+	c.Task.Session, c.Task.Run, c.Task.Pinned = "s", 2, noon.Add(time.Hour+5)
+	want.Session, want.Run, want.Pinned = "s", 2, noon.Add(time.Hour)
+	if got := after(t, staged(0), c); got != want {
+		t.Errorf("a run of a session: %+v, want %+v", got, want)
+	}
 	events, err := Behavior{}.decide(after(t, staged(0)), accepted(1), entity.Facts{}, ann)
 	if err != nil || len(events) != 1 || len(events[0].Parts) != 2 || events[0].Parts[0].ID != ChunkPart(1) || events[0].Parts[1].ID != PartRequest {
 		t.Errorf("a task begins with %+v, %v", events, err)
@@ -183,6 +187,10 @@ func TestWhatCannotBe(t *testing.T) {
 	}
 	running := []Command{accepted(0), &Start{}}
 	many := make([]Outcome, ProgressMaxItems+1)
+	manySpans := make([]undo.Span, UndoMaxSpans+1)
+	for i := range manySpans {
+		manySpans[i] = undo.Span{Before: uint64(2*i + 1), After: uint64(2*i + 2)}
+	}
 	for name, c := range map[string]struct {
 		given []Command
 		when  Command
@@ -200,6 +208,27 @@ func TestWhatCannotBe(t *testing.T) {
 		"a large value":                    {when: row(2, Row{Collection: "c", Value: make([]byte, ValueMaxBytes+1)})},
 		"many rows with values":            {when: row(ChunkValuedRows+1, Row{Collection: "c", Value: []byte("1")})},
 		"many rows with keys":              {when: row(ChunkValuedRows+1, Row{Collection: "c", Key: "{}"})},
+		"a row of two kinds":               {when: row(2, Row{Collection: "c", Undo: []undo.Span{{Before: 1, After: 2}}})},
+		"a list of two kinds":              {given: []Command{staged(0)}, when: undoing(func(c *Accept) { c.Chunks, c.Number = 1, 1 })},
+		"rows that take back nothing":      {when: task(func(c *Accept) { c.Task.UndoOf = "t" })},
+		"rows that take back for nobody":   {when: undoing(func(c *Accept) { c.Task.UndoOf = "" })},
+		"chunks that take back for nobody": {given: []Command{&Stage{PerChunk: 2, Rows: undoing(nil).Rows}}, when: task(func(c *Accept) { c.Chunks, c.Rows = 1, nil })},
+		"another way with conflicts":       {when: undoing(func(c *Accept) { c.Task.OnConflict = "ask" })},
+		"a way with conflicts for nothing": {when: task(func(c *Accept) { c.Task.OnConflict = undo.Skip })},
+		"a roll-back with instructions":    {when: undoing(func(c *Accept) { c.Request.Instructions = []byte("[]") })},
+		"a run of no session":              {when: task(func(c *Accept) { c.Task.Run = 1 })},
+		"a session without a run":          {when: task(func(c *Accept) { c.Task.Session = "s" })},
+		"a long session":                   {when: task(func(c *Accept) { c.Task.Session, c.Task.Run = long, 1 })},
+		"a long name of what is undone":    {when: undoing(func(c *Accept) { c.Task.UndoOf = long })},
+		"versions in disorder":             {when: undoing(func(c *Accept) { c.Rows[1].Undo[1].Before = 1 })},
+		"a version that is its own":        {when: undoing(func(c *Accept) { c.Rows[1].Undo[1].After = 4 })},
+		"the version before the first":     {when: undoing(func(c *Accept) { c.Rows[1].Undo[0].Before = 0 })},
+		"many versions":                    {when: undoing(func(c *Accept) { c.Rows[0].Undo = manySpans })},
+		"versions of no collection":        {when: undoing(func(c *Accept) { c.Rows[0] = Row{Code: "x", Undo: c.Rows[0].Undo} })},
+		"versions and a value":             {when: undoing(func(c *Accept) { c.Rows[0].Value = []byte("1") })},
+		"versions and a version":           {when: undoing(func(c *Accept) { c.Rows[0].Version = 1 })},
+		"undone by nobody":                 {given: running, when: &Undone{}},
+		"undone by a long name":            {given: running, when: &Undone{By: long}},
 		"a task of no items":               {when: task(func(c *Accept) { c.Rows = nil })},
 		"a task of chunks that are lost":   {when: accepted(1)},
 		"a task of fewer chunks":           {given: []Command{staged(0), staged(1)}, when: accepted(1)},
@@ -340,73 +369,5 @@ func TestARowThatWaits(t *testing.T) {
 	}
 	if !s.Through() || w.parts["w/00000000"].Exists {
 		t.Errorf("something is left to be done: %+v", s)
-	}
-}
-
-// TestSentences are what people read of a task.
-func TestSentences(t *testing.T) {
-	for want, s := range map[string]State{
-		"The task waits for its turn: 10 total collection update(s) are pending.":                                                    {Status: Accepted, Total: 10, Counts: Counts{Pending: 10}},
-		"The task is in progress: of 10 total collection update(s), 4 are processed and 6 are pending.":                              {Status: InProgress, Total: 10, Counts: Counts{Updated: 4, Pending: 6}},
-		"The task is in progress: of 10 total collection update(s), 4 are processed and 6 are pending, 2 of them waiting for locks.": {Status: InProgress, Total: 10, Waiting: 2, Counts: Counts{Updated: 4, Pending: 6}},
-		"The task is paused: of 3 total collection update(s), 1 are processed and 2 are pending.":                                    {Status: Paused, Total: 3, Counts: Counts{Skipped: 1, Pending: 2}},
-		"The task is being cancelled: of 3 total collection update(s), 1 are processed and 2 are pending.":                           {Status: Cancelling, Total: 3, Counts: Counts{Failed: 1, Pending: 2}},
-		"All collection updates completed successfully.":                                                                             {Status: Complete, Total: 3, Counts: Counts{Updated: 2, Unchanged: 1}},
-		"Task completed with 5 FAILED, 2 SKIPPED and 3 UPDATED out of 10 total collection update(s).":                                {Status: Complete, Total: 10, Counts: Counts{Failed: 5, Skipped: 2, Updated: 3}},
-		"Task completed with 1 SKIPPED, 1 UNCHANGED and 1 UPDATED out of 3 total collection update(s).":                              {Status: Complete, Total: 3, Counts: Counts{Skipped: 1, Unchanged: 1, Updated: 1}},
-		"Task completed with 2 FAILED out of 2 total collection update(s).":                                                          {Status: Complete, Total: 2, Counts: Counts{Failed: 2}},
-		"All collection updates would be completed successfully.":                                                                    {Status: Complete, DryRun: true, Total: 3, Counts: Counts{Updated: 3}},
-		"Dry run completed with 1 FAILED and 2 UPDATED out of 3 total collection update(s).":                                         {Status: Complete, DryRun: true, Total: 3, Counts: Counts{Updated: 2, Failed: 1}},
-		"The task was cancelled before any of 3 total collection update(s).":                                                         {Status: Cancelled, Total: 3, Counts: Counts{Cancelled: 3}},
-		"The task was cancelled with 1 CANCELLED, 1 FAILED and 1 UPDATED out of 3 total collection update(s).":                       {Status: PartiallyCancelled, Total: 3, Counts: Counts{Cancelled: 1, Failed: 1, Updated: 1}},
-	} {
-		if got := s.Show("p", "t", 1).Message; got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-// TestAnswers: acceptance is 202, all else 200, and both show the task.
-func TestAnswers(t *testing.T) {
-	s := after(t, accepted(0), &Start{}, told(0, fields.Updated, fields.Unchanged), &Finish{})
-	at := entity.Stamp{Seq: 4}
-	at.Entity.Provider, at.Entity.ID = "p", "t"
-	answer := Behavior{}.Answer(State{}, s, &Finish{}, entity.Case{At: at})
-	var got Result
-	if err := json.Unmarshal(answer.Body, &got); err != nil || answer.Status != http.StatusOK {
-		t.Fatalf("%d, %v", answer.Status, err)
-	}
-	expires := noon.Add(time.Hour)
-	if want := s.Show("p", "t", 4); !reflect.DeepEqual(got, want) || !got.ExpiresAt.Equal(expires) || got.RollbackAvailable {
-		t.Errorf("%+v, want %+v", got, want)
-	}
-	if status := (Behavior{}).Answer(State{}, s, &Accept{}, entity.Case{At: at}).Status; status != http.StatusAccepted {
-		t.Errorf("an acceptance is answered %d", status)
-	}
-}
-
-// TestWhatLeaves: nothing of a draft, and of a task how it stands.
-func TestWhatLeaves(t *testing.T) {
-	for name, row := range map[string]struct {
-		given []Command
-		when  Command
-		want  string
-	}{
-		"a chunk of a draft":      {nil, staged(0), ""},
-		"the end of a draft":      {[]Command{staged(0)}, &Expire{Due: noon.Add(time.Hour)}, ""},
-		"an acceptance":           {[]Command{staged(0)}, accepted(1), `{"state":"ACCEPTED","number":3,"name":"3","counts":{"pending":4,"updated":0,"unchanged":0,"skipped":0,"failed":0,"cancelled":0},"total":4,"waitingForLocks":0}`},
-		"a progress":              {[]Command{accepted(0), &Start{}}, told(0, fields.Updated, ItemPending), `{"state":"IN_PROGRESS","number":3,"name":"3","counts":{"pending":1,"updated":1,"unchanged":0,"skipped":0,"failed":0,"cancelled":0},"total":2,"waitingForLocks":1}`},
-		"an expiry":               {[]Command{accepted(0), &Cancel{}}, &Expire{Due: noon.Add(time.Hour)}, `{"state":"EXPIRED","number":3,"name":"3","counts":{"pending":0,"updated":0,"unchanged":0,"skipped":0,"failed":0,"cancelled":2},"total":2,"waitingForLocks":0}`},
-		"a name that is settled":  {[]Command{calledSpring(0)}, &Named{}, ""},
-		"a name that is released": {[]Command{accepted(0), &Cancel{}, &Expire{Due: noon.Add(time.Hour)}}, &Released{}, ""},
-	} {
-		s := after(t, row.given...)
-		events, err := Behavior{}.decide(s, row.when, facts(s), ann)
-		if err != nil || len(events) != 1 {
-			t.Fatalf("%s: %d events, %v", name, len(events), err)
-		}
-		if got := string(Behavior{}.EncodeEvent(events[0]).Data); got != row.want {
-			t.Errorf("%s tells %s, want %s", name, got, row.want)
-		}
 	}
 }

@@ -70,6 +70,8 @@ func (b Behavior) decide(s State, c Command, f entity.Facts, m entity.Meta) ([]E
 		return gotName(s)
 	case *Released:
 		return released(s)
+	case *Undone:
+		return undone(s, c)
 	default:
 		panic(fmt.Sprintf("bulk: unknown command %T", c))
 	}
@@ -215,6 +217,17 @@ func released(s State) ([]Event, error) {
 	}
 	s.Name, s.Unnamed = "", false
 	return one(TypeReleased, s)
+}
+
+func undone(s State, c *Undone) ([]Event, error) {
+	switch {
+	case c.By == "" || !named(c.By):
+		return nil, problem.New(problem.Internal, "a task is taken back by %q", c.By)
+	case c.By == s.UndoneBy:
+		return nil, nil
+	}
+	s.UndoneBy = c.By
+	return one(TypeUndone, s)
 }
 
 func gotName(s State) ([]Event, error) {

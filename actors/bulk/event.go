@@ -11,6 +11,7 @@ import (
 
 	"concord/actors/bulk/bulkpb"
 	"concord/actors/entity"
+	"concord/actors/undo"
 	"concord/persistence"
 )
 
@@ -28,6 +29,7 @@ const (
 	TypeExpired    = "bulk.expired"
 	TypeNamed      = "bulk.named"
 	TypeReleased   = "bulk.released"
+	TypeUndone     = "bulk.undone"
 )
 
 // Event carries the state after it, and the parts that it wrote.
@@ -124,7 +126,8 @@ func (Behavior) EncodeState(s State) []byte {
 		Counts: &bulkpb.Counts{Pending: s.Counts.Pending, Updated: s.Counts.Updated, Unchanged: s.Counts.Unchanged,
 			Skipped: s.Counts.Skipped, Failed: s.Counts.Failed, Cancelled: s.Counts.Cancelled},
 		Warned: s.Warned, Waiting: s.Waiting, Total: s.Total, Chunks: s.Chunks, PerChunk: s.PerChunk, Cursor: s.Cursor,
-		Pieces: s.Pieces, Unnamed: s.Unnamed, Gone: s.Gone,
+		Pieces: s.Pieces, UndoOf: s.UndoOf, OnConflict: string(s.OnConflict), UndoneBy: s.UndoneBy, Session: s.Session, Run: s.Run,
+		Pinned: micros(s.Pinned), KeptBytes: s.KeptBytes, Unnamed: s.Unnamed, Gone: s.Gone,
 	})
 }
 
@@ -152,7 +155,9 @@ func (Behavior) DecodeState(b []byte) (State, error) {
 		Counts: Counts{Pending: c.GetPending(), Updated: c.GetUpdated(), Unchanged: c.GetUnchanged(), Skipped: c.GetSkipped(),
 			Failed: c.GetFailed(), Cancelled: c.GetCancelled()},
 		Warned: m.GetWarned(), Waiting: m.GetWaiting(), Total: m.GetTotal(), Chunks: m.GetChunks(), PerChunk: m.GetPerChunk(),
-		Cursor: m.GetCursor(), Pieces: m.GetPieces(), Unnamed: m.GetUnnamed(), Gone: m.GetGone(),
+		Cursor: m.GetCursor(), Pieces: m.GetPieces(), UndoOf: m.GetUndoOf(), OnConflict: undo.OnConflict(m.GetOnConflict()),
+		UndoneBy: m.GetUndoneBy(), Session: m.GetSession(), Run: m.GetRun(), Pinned: persistence.TimeOf(m.GetPinned()),
+		KeptBytes: m.GetKeptBytes(), Unnamed: m.GetUnnamed(), Gone: m.GetGone(),
 	}, nil
 }
 
@@ -165,6 +170,8 @@ type Told struct {
 	Counts          Counts `json:"counts"`
 	Total           uint64 `json:"total"`
 	WaitingForLocks uint64 `json:"waitingForLocks"`
+	UndoOf          string `json:"undoOf,omitempty"`
+	UndoneBy        string `json:"undoneBy,omitempty"`
 }
 
 // EncodeEvent is the stored form of an event. What happens to a draft leaves nothing to be told, nor what is done after the
@@ -176,7 +183,7 @@ func (b Behavior) EncodeEvent(e Event) entity.Encoded {
 		return encoded
 	}
 	data, err := json.Marshal(Told{State: s.Status, Number: s.Number, Name: s.Name, DryRun: s.DryRun, Counts: s.Counts, Total: s.Total,
-		WaitingForLocks: s.Waiting})
+		WaitingForLocks: s.Waiting, UndoOf: s.UndoOf, UndoneBy: s.UndoneBy})
 	if err != nil {
 		panic("bulk: what leaves of an event always marshals: " + err.Error())
 	}

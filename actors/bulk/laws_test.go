@@ -10,6 +10,7 @@ import (
 
 	"concord/actors/fields"
 	"concord/actors/problem"
+	"concord/actors/undo"
 )
 
 // TestItemsAreCountedByStateWhateverHappens: at each step the counters, the parts and the entries are those of a dumb list of
@@ -17,6 +18,7 @@ import (
 func TestItemsAreCountedByStateWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
+		w.back = rapid.Bool().Draw(t, "takes back")
 		perChunk := rapid.IntRange(1, 4).Draw(t, "perChunk")
 		if rapid.IntRange(0, 3).Draw(t, "accepted") > 0 {
 			w.accept(perChunk, rapid.IntRange(0, 2).Draw(t, "chunks"))
@@ -36,6 +38,7 @@ func TestItemsAreCountedByStateWhateverHappens(t *testing.T) {
 			"expire":   func(t *rapid.T) { w.t = t; _ = w.do(&Expire{Due: w.now.Add(-time.Hour)}) },
 			"named":    func(t *rapid.T) { w.t = t; _ = w.do(&Named{}) },
 			"released": func(t *rapid.T) { w.t = t; _ = w.do(&Released{}) },
+			"undone":   func(t *rapid.T) { w.t = t; w.undone() },
 			"":         func(*rapid.T) { w.now = w.now.Add(time.Millisecond) },
 		})
 	})
@@ -45,6 +48,14 @@ func TestItemsAreCountedByStateWhateverHappens(t *testing.T) {
 func (w *world) rarely(do func()) {
 	if rapid.IntRange(0, 4).Draw(w.t, "rarely") == 0 {
 		do()
+	}
+}
+
+// undone says that another task takes this one back.
+func (w *world) undone() {
+	by := rapid.SampledFrom([]string{"u", "v"}).Draw(w.t, "by")
+	if err := w.do(&Undone{By: by}); err == nil && w.state.UndoneBy != by {
+		w.t.Fatalf("taken back by %q, not by %q", w.state.UndoneBy, by)
 	}
 }
 
@@ -65,7 +76,14 @@ func (w *world) fire() {
 // rows draws rows of a list.
 func (w *world) rows(n int) (rows []Row) {
 	for range n {
-		r := Row{Collection: name(len(w.items) + len(rows)), Version: rapid.Uint64Range(0, 3).Draw(w.t, "version")}
+		r := Row{Collection: name(len(w.items) + len(rows))}
+		if w.back {
+			before := rapid.Uint64Range(1, 3).Draw(w.t, "before")
+			r.Undo = []undo.Span{{Before: before, After: before + 1}, {Before: before + 1, After: before + 3}}[:rapid.IntRange(1, 2).Draw(w.t, "spans")]
+			rows = append(rows, r)
+			continue
+		}
+		r.Version = rapid.Uint64Range(0, 3).Draw(w.t, "version")
 		switch rapid.IntRange(0, 4).Draw(w.t, "row") {
 		case 0:
 			r.Value = []byte(`{"a":1}`)
@@ -135,6 +153,10 @@ func (w *world) accept(perChunk, chunks int) {
 		Request: Request{Instructions: []byte(`[]`)}, Chunks: begun, Pieces: pieces,
 		Posted: []byte(rapid.SampledFrom([]string{"", "z"}).Draw(w.t, "last piece")),
 		Stage:  Stage{Number: begun, PerChunk: uint32(perChunk), Rows: w.rows(last)}}
+	if w.back {
+		c.Task.UndoOf, c.Request.Instructions = "t0", nil
+		c.Task.OnConflict = rapid.SampledFrom([]undo.OnConflict{"", undo.Force}).Draw(w.t, "onConflict")
+	}
 	before, was := len(w.items), w.state.Status
 	if was == "" || was == Draft || again {
 		w.list(c.Rows)
@@ -155,7 +177,7 @@ func (w *world) outcome() Outcome {
 	case fields.Failed:
 		o.Code, o.Message = "schema-invalid", "it does not fit"
 	case fields.Updated:
-		o.VersionBefore, o.VersionAfter = 3, 4
+		o.VersionBefore, o.VersionAfter, o.Kept = 3, 4, rapid.Uint64Range(0, 1000).Draw(w.t, "kept")
 		if rapid.Bool().Draw(w.t, "warned") {
 			o.Warnings = []problem.FieldError{{Path: "/metadata/x", Message: "is deprecated"}}
 		}

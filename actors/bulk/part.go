@@ -16,6 +16,7 @@ import (
 	"concord/actors/fields"
 	"concord/actors/links"
 	"concord/actors/problem"
+	"concord/actors/undo"
 )
 
 // Parts of a task, in the order in which they are listed.
@@ -81,6 +82,9 @@ func DecodeChunk(body []byte) ([]Row, error) {
 	for i, r := range m.GetRows() {
 		rows[i] = Row{Collection: r.GetCollection(), Key: r.GetKey(), Version: r.GetVersion(), Value: r.GetValue(), Code: r.GetCode(),
 			Why: r.GetWhy()}
+		for _, s := range r.GetUndo() {
+			rows[i].Undo = append(rows[i].Undo, undo.Span{Before: s.GetBefore(), After: s.GetAfter()})
+		}
 	}
 	return rows, nil
 }
@@ -125,7 +129,7 @@ func outcomeOf(m *bulkpb.Outcome) (Outcome, error) {
 		return Outcome{}, fmt.Errorf("outcome of an item: there is no state %d", m.GetState())
 	}
 	o := Outcome{State: itemStates[m.GetState()], Code: m.GetCode(), Message: m.GetMessage(), VersionBefore: m.GetBefore(),
-		VersionAfter: m.GetAfter(), Diff: m.GetDiff(), DiffBytes: m.GetDiffBytes()}
+		VersionAfter: m.GetAfter(), Diff: m.GetDiff(), DiffBytes: m.GetDiffBytes(), Kept: m.GetKept()}
 	for _, w := range m.GetWarnings() {
 		o.Warnings = append(o.Warnings, problem.FieldError{Path: w.GetPath(), Message: w.GetMessage()})
 	}
@@ -149,6 +153,9 @@ func chunkPart(number uint32, rows []Row) entity.Content {
 	for i := range rows {
 		r := &rows[i]
 		m.Rows[i] = &bulkpb.Row{Collection: r.Collection, Key: r.Key, Version: r.Version, Value: r.Value, Code: r.Code, Why: cut(r.Why)}
+		for _, s := range r.Undo {
+			m.Rows[i].Undo = append(m.Rows[i].Undo, &bulkpb.Span{Before: s.Before, After: s.After})
+		}
 	}
 	return content(ChunkPart(number), m)
 }
@@ -174,7 +181,7 @@ func waitingPart(w Waiting) entity.Content {
 // message is the stored form of an outcome.
 func (o *Outcome) message() *bulkpb.Outcome {
 	m := &bulkpb.Outcome{Code: o.Code, Message: o.Message, Before: o.VersionBefore, After: o.VersionAfter, Diff: o.Diff,
-		DiffBytes: o.DiffBytes}
+		DiffBytes: o.DiffBytes, Kept: o.Kept}
 	for i, state := range itemStates {
 		if state == o.State {
 			m.State = uint32(i)

@@ -123,6 +123,9 @@ func (s *State) count(o *Outcome) error {
 	}
 	s.Counts.Pending--
 	*c++
+	if o.State == fields.Updated && !s.DryRun {
+		s.KeptBytes += o.Kept
+	}
 	if o.State == fields.Updated && len(o.Warnings) > 0 {
 		s.Warned++
 	}

@@ -38,7 +38,8 @@ type world struct {
 	parts map[string][]byte
 	index map[string][]byte
 	timer time.Time
-	told  int // events that leave
+	told  int  // events that leave
+	back  bool // the rows take back what other tasks have written
 
 	items  []item
 	posted []byte // the first byte of each piece of the body
@@ -197,7 +198,7 @@ func (w *world) check(c Command) {
 		w.t.Fatalf("%T: %+v of %d", c, s.Counts, s.Total)
 	}
 	var counts Counts
-	waiting, warned := uint64(0), uint64(0)
+	waiting, warned, kept := uint64(0), uint64(0), uint64(0)
 	for i := range w.items {
 		it := &w.items[i]
 		state := it.outcome.State
@@ -211,10 +212,16 @@ func (w *world) check(c Command) {
 		if state == "UPDATED" && len(it.outcome.Warnings) > 0 {
 			warned++
 		}
+		if state == "UPDATED" && !s.DryRun {
+			kept += it.outcome.Kept
+		}
 	}
 	if s.Counts != counts || s.Waiting != waiting || s.Warned != warned || s.Total != uint64(len(w.items)) {
 		w.t.Fatalf("%T in %s: %+v, %d waiting, %d warned of %d; the list says %+v, %d, %d of %d", c, s.Status, s.Counts, s.Waiting, s.Warned,
 			s.Total, counts, waiting, warned, len(w.items))
+	}
+	if s.KeptBytes != kept {
+		w.t.Fatalf("%T: %d bytes are kept, and the list says %d", c, s.KeptBytes, kept)
 	}
 	if !w.timer.Equal(s.Expires) {
 		w.t.Fatalf("%T: the timer is armed for %v, and the task expires %v", c, w.timer, s.Expires)

@@ -15,6 +15,7 @@ import (
 	"concord/actors/lock"
 	"concord/actors/problem"
 	"concord/actors/rules"
+	"concord/actors/undo"
 	"concord/internal/planted"
 )
 
@@ -62,12 +63,18 @@ type applying struct {
 	draft    *draft
 	record   fields.Record // what the instructions are about, as it is
 	wants    []entity.Want // what is lacking
-	answer   Applied
+	// otherLife says in a sentence that what is written ends the life of the collection, or brings one back: then nobody has
+	// read all that is shown no more, or again, and there is no diff.
+	otherLife string
+	answer    Applied
 }
 
 func (a *applying) run() (decision, error) {
 	if p := a.misfit(); p != nil {
 		return a.failed(p)
+	}
+	if a.command.Undo != nil {
+		return a.undo()
 	}
 	if err := a.read(); err != nil {
 		return a.ended(err)
@@ -94,7 +101,9 @@ func (a *applying) misfit() *problem.Problem {
 	switch {
 	case !s.Exists:
 		return problem.New(problem.NotFound, "the collection %q does not exist, and never did", a.meta.Entity.ID)
-	case s.Deleted:
+	case c.Undo != nil && !undo.Good(c.Undo.Spans, s.Version):
+		return problem.New(problem.Invalid, "what is to be taken back are no versions of the collection, whose newest is %d", s.Version)
+	case s.Deleted && c.Undo == nil:
 		return problem.New(problem.NotFound, "the collection %q is deleted, since version %d: it cannot be updated", a.meta.Entity.ID, s.Version)
 	case c.Type != "" && s.Type == "":
 		return problem.New(problem.Invalid, "the collection is of no type, and the task is for those of the type %q", c.Type)
@@ -195,7 +204,11 @@ func (a *applying) write(o *fields.Outcome) (decision, error) {
 	for _, d := range o.Documents {
 		a.set(d.ID, was[d.ID], d.Value)
 	}
-	done, err := a.behavior.event(a.state, a.state, a.draft, told{}, a.facts, a.rules)
+	return a.finish(a.behavior.event(a.state, a.state, a.draft, told{}, a.facts, a.rules))
+}
+
+// finish is the answer to what is to be written, if anything is and nothing is lacking.
+func (a *applying) finish(done decision, err error) (decision, error) {
 	if err != nil || len(done.Wants) > 0 {
 		if err != nil {
 			return a.ended(err)
@@ -208,20 +221,41 @@ func (a *applying) write(o *fields.Outcome) (decision, error) {
 		a.answer.State = fields.Unchanged // its links put in order, it is what it was
 		return applied(a.answer)
 	}
-	if a.command.Diff {
+	a.answer.Message = a.otherLife
+	if a.command.Diff && a.otherLife == "" {
 		if a.answer.Diff, err = a.diff(say.parts); err != nil {
 			return decision{}, err
 		}
 	}
 	if !a.meta.DryRun {
-		a.answer.VersionAfter = a.state.Version + 1
+		a.answer.VersionAfter, a.answer.Kept = a.state.Version+1, a.replaced(say.parts)
 	}
 	for _, e := range done.Events {
-		if saved, ok := e.(*Saved); ok {
-			saved.Task = a.command.Task
-		}
+		a.sign(e)
 	}
 	return applied(a.answer, done.Events...)
+}
+
+// sign notes in an event that the task has written it, and how long what it replaces is kept.
+func (a *applying) sign(e Event) {
+	task, until := a.command.Task, timeOf(microseconds(a.command.PinUntil)) // as it is stored
+	switch e := e.(type) {
+	case *Saved:
+		e.Task, e.PinUntil = task, until
+	case *Deleted:
+		e.Task, e.PinUntil = task, until
+	case *Happened, *Reindexed:
+	}
+}
+
+// replaced counts the bytes of the contents that the parts replace.
+func (a *applying) replaced(parts []entity.Content) (bytes uint64) {
+	for i := range parts {
+		if old := a.draft.current(parts[i].ID); old.Exists {
+			bytes += uint64(sizeOf(old))
+		}
+	}
+	return bytes
 }
 
 func (a *applying) set(id string, was, is *jsonvalue.Value) {
@@ -235,13 +269,40 @@ func (a *applying) diff(parts []entity.Content) (json.RawMessage, error) {
 	var patch jsonvalue.Patch
 	for i := range parts {
 		p := &parts[i]
-		is, err := valueOf(entity.Fact{Exists: true, Body: p.Body, Value: p.Value})
+		was, err := a.was(p.ID)
 		if err != nil {
 			return nil, err
 		}
-		patch = append(patch, jsonvalue.DiffBelow(placeOf(p.ID), a.draft.parts[p.ID].was, is)...)
+		is, err := shownValue(p.ID, entity.Fact{Exists: !p.Removed, Body: p.Body, Value: p.Value})
+		switch place := placeOf(p.ID); {
+		case err != nil:
+			return nil, err
+		case was == nil:
+			patch = append(patch, jsonvalue.Operation{Op: jsonvalue.OpAdd, Path: place, Value: is})
+		case is == nil:
+			patch = append(patch, jsonvalue.Operation{Op: jsonvalue.OpRemove, Path: place})
+		default:
+			patch = append(patch, jsonvalue.DiffBelow(place, was, is)...)
+		}
 	}
 	return patch.Text(), nil
+}
+
+// was is a part as it is shown before it is written.
+func (a *applying) was(id string) (*jsonvalue.Value, error) {
+	if p := a.draft.parts[id]; p != nil && p.was != nil {
+		return p.was, nil
+	}
+	return shownValue(id, a.draft.current(id))
+}
+
+// shownValue is a part as it is shown: no metadata are {}.
+func shownValue(id string, fact entity.Fact) (*jsonvalue.Value, error) {
+	v, err := valueOf(fact)
+	if v == nil && err == nil && id == MetadataPart {
+		v = jsonvalue.NewObject()
+	}
+	return v, err
 }
 
 // ended is how an error ends the item: a refusal is its failure.

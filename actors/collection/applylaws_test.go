@@ -98,7 +98,7 @@ func TestDryRunPredicts(t *testing.T) {
 		if got := s.content(); !jsonvalue.Equal(is, got) || (told.Diff != nil) != (wrote != nil) {
 			t.Fatalf("predicted: %s; done: %s", is.Text(), got.Text())
 		}
-		done.VersionAfter = told.VersionAfter
+		done.VersionAfter, done.Kept = told.VersionAfter, told.Kept
 		if got, want := fmt.Sprintf("%+v", told), fmt.Sprintf("%+v", done); got != want {
 			t.Fatalf("predicted: %s; done: %s", got, want)
 		}
@@ -142,7 +142,7 @@ func TestTaskWritesOnce(t *testing.T) {
 		c.Version = rapid.SampledFrom([]uint64{0, 1}).Draw(t, "version")
 		was := s.content()
 		again, more := s.apply(c, false)
-		first.Warnings = nil
+		first.Warnings, first.Kept = nil, 0
 		if more != nil || !jsonvalue.Equal(was, s.content()) || fmt.Sprintf("%+v", again) != fmt.Sprintf("%+v", first) {
 			t.Fatalf("the task did %+v, and once more %+v", first, again)
 		}

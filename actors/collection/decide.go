@@ -258,7 +258,11 @@ func (b Behavior) event(s, after State, d *draft, say told, f entity.Facts, t *r
 		return decision{Told: say}, nil
 	}
 	l := linking{behavior: b, format: links.Format(after.Format), facts: f, rules: t, born: after.Born}
-	parts, err := l.written(d, parts)
+	settle := l.written
+	if d.again {
+		settle = func(d *draft, parts []entity.Content) ([]entity.Content, error) { return l.restored(d.state, parts) }
+	}
+	parts, err := settle(d, parts)
 	if err != nil || len(l.wants) > 0 {
 		return decision{Wants: l.wants}, err
 	}

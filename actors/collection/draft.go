@@ -13,6 +13,7 @@ type draft struct {
 	state   State
 	facts   entity.Facts
 	replace bool
+	again   bool                   // what it writes was there before: its links are settled as those of a revert
 	bases   map[string]entity.Fact // what the caller has built on, of parts that are stale; see settle
 	parts   map[string]*newPart
 	order   []string // of first change

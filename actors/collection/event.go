@@ -11,6 +11,8 @@ import (
 	"concord/actors/collection/collectionpb"
 	"concord/actors/entity"
 	"concord/actors/lock"
+	"concord/internal/planted"
+	"concord/persistence"
 )
 
 // Stored names of the events; never reused.
@@ -68,6 +70,7 @@ type Saved struct {
 	Merge      *Merge               // how it came out, if its base was stale
 	Linked     *collectionpb.Linked // what it says of links; nil if no document has any, or had. Nobody writes to it
 	Task       string               // id of the bulk task that wrote it; "": none did
+	PinUntil   time.Time            // until when retention keeps the version before, for the task; zero: as its policy says
 	Lookups    []byte               // what it is found by from now on; nil: as before
 	Origin     Origin
 }
@@ -85,8 +88,10 @@ func (e *Saved) note() {
 
 // Deleted says that the collection is gone; its history is not.
 type Deleted struct {
-	Fence  uint64
-	Origin Origin
+	Fence    uint64
+	Task     string    // id of the bulk task that took back what had brought it back; "": none did
+	PinUntil time.Time // as Saved.PinUntil
+	Origin   Origin
 }
 
 // Reindexed says that the collection is found by something else from now on, since its type declares other keys and indexes.
@@ -123,15 +128,14 @@ func (Behavior) Evolve(s State, e Event, at entity.Stamp) State {
 		if e.Described {
 			after.MetadataVersion = at.Version
 		}
-		after.Lock, after.Updated, after.SavedSeq, after.Task = s.Lock, at.Time, at.Seq, s.Task
-		if e.Task != "" {
-			after.Task = Task{ID: e.Task, Before: s.Version, After: at.Version}
-		}
+		after.Lock, after.Updated, after.SavedSeq = s.Lock, at.Time, at.Seq
+		after.Task = s.taskAfter(e.Task, at)
 		if after.Lookups = s.Lookups; e.Lookups != nil {
 			after.Lookups = e.Lookups
 		}
 		return after
 	case *Deleted:
+		s.Task = s.taskAfter(e.Task, at)
 		s.Deleted, s.Version, s.Documents, s.DocumentsVersion = true, at.Version, 0, at.Version
 		s.Updated, s.SavedSeq, s.Lookups = at.Time, at.Seq, nil
 		return s
@@ -146,13 +150,33 @@ func (Behavior) Evolve(s State, e Event, at entity.Stamp) State {
 	}
 }
 
-// Project says what stands beside the event: the facts of each part that it wrote, the timer of the lock, and what the
-// collection is found by.
+// taskAfter is the task to be remembered after an event that a task has written, or none.
+func (s State) taskAfter(id string, at entity.Stamp) Task {
+	if id == "" {
+		return s.Task
+	}
+	return Task{ID: id, Before: s.Version, After: at.Version}
+}
+
+// pins hold back the version that a task has replaced, and all above.
+func (s State) pins(task string, until time.Time) []persistence.Pin {
+	if task == "" || until.IsZero() || planted.Unpinned {
+		return nil
+	}
+	return []persistence.Pin{{Version: s.Version, Holder: task, Until: until}}
+}
+
+// Project says what stands beside the event: the facts of each part that it wrote, the timer of the lock, what the
+// collection is found by, and the pin of what a task has replaced.
 func (b Behavior) Project(before State, e Event, at entity.Stamp) entity.Projection {
 	after := b.Evolve(before, e, at)
 	saved, ok := e.(*Saved)
 	if !ok {
-		return entity.Projection{Timers: timers(before.Lock, after.Lock), Index: b.Found(before, after)}
+		p := entity.Projection{Timers: timers(before.Lock, after.Lock), Index: b.Found(before, after)}
+		if deleted, ok := e.(*Deleted); ok {
+			p.Pins = before.pins(deleted.Task, deleted.PinUntil)
+		}
+		return p
 	}
 	parts := make([]entity.PartInfo, len(saved.Parts))
 	linked := saved.Linked.GetDocuments()
@@ -171,7 +195,8 @@ func (b Behavior) Project(before State, e Event, at entity.Stamp) entity.Project
 		}
 		parts[i] = entity.PartInfo{ID: c.ID, Removed: c.Removed, Info: marshal(info)}
 	}
-	return entity.Projection{Parts: parts, Index: append(indexChanges(saved.Linked, born), b.Found(before, after)...)}
+	return entity.Projection{Parts: parts, Index: append(indexChanges(saved.Linked, born), b.Found(before, after)...),
+		Pins: before.pins(saved.Task, saved.PinUntil)}
 }
 
 // encodeBlame gives the members that the event writes its version.
@@ -262,7 +287,7 @@ func (Behavior) EncodeEvent(e Event) entity.Encoded {
 	switch e := e.(type) {
 	case *Saved:
 		payload := &collectionpb.Saved{State: stateMessage(e.After), RevertedTo: e.RevertedTo, Merge: e.Merge.message(), Linked: e.Linked,
-			Task: e.Task, Lookups: e.Lookups}
+			Task: e.Task, PinUntil: microseconds(e.PinUntil), Lookups: e.Lookups}
 		for _, b := range e.Blame {
 			m := &collectionpb.Member{Name: b.Name, Version: b.Version, Principal: b.Principal}
 			if b.Version != 0 {
@@ -273,7 +298,9 @@ func (Behavior) EncodeEvent(e Event) entity.Encoded {
 		return entity.Encoded{Type: TypeSaved, Payload: marshal(payload), Parts: e.Parts, Content: true, Fence: e.Fence,
 			Data: e.Merge.published(), RequestID: e.Origin.RequestID, Reason: e.Origin.Reason}
 	case *Deleted:
-		return entity.Encoded{Type: TypeDeleted, Content: true, Fence: e.Fence, RequestID: e.Origin.RequestID, Reason: e.Origin.Reason}
+		payload := &collectionpb.Saved{Task: e.Task, PinUntil: microseconds(e.PinUntil)}
+		return entity.Encoded{Type: TypeDeleted, Payload: marshal(payload), Content: true, Fence: e.Fence,
+			RequestID: e.Origin.RequestID, Reason: e.Origin.Reason}
 	case *Reindexed:
 		return entity.Encoded{Type: TypeReindexed, Payload: marshal(&collectionpb.Reindexed{Lookups: e.Lookups})}
 	case *Happened:
@@ -287,7 +314,11 @@ func (Behavior) EncodeEvent(e Event) entity.Encoded {
 func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 	switch enc.Type {
 	case TypeDeleted:
-		return &Deleted{Fence: enc.Fence}, nil
+		var m collectionpb.Saved
+		if err := proto.Unmarshal(enc.Payload, &m); err != nil {
+			return nil, fmt.Errorf("collection.deleted: %w", err)
+		}
+		return &Deleted{Fence: enc.Fence, Task: m.GetTask(), PinUntil: timeOf(m.GetPinUntil())}, nil
 	case TypeSaved:
 		var m collectionpb.Saved
 		if err := proto.Unmarshal(enc.Payload, &m); err != nil {
@@ -296,7 +327,7 @@ func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 		after := stateOf(m.GetState())
 		e := &Saved{Parts: enc.Parts, After: after, Created: after.Born == 0,
 			Blame: decodeBlame(m.GetBlame()), RevertedTo: m.GetRevertedTo(), Fence: enc.Fence, Merge: mergeOf(m.GetMerge()), Linked: m.GetLinked(),
-			Task: m.GetTask(), Lookups: m.GetLookups()}
+			Task: m.GetTask(), PinUntil: timeOf(m.GetPinUntil()), Lookups: m.GetLookups()}
 		e.note()
 		return e, nil
 	case TypeReindexed:
@@ -311,6 +342,21 @@ func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 		}
 		return nil, fmt.Errorf("collection: unknown event %q", enc.Type)
 	}
+}
+
+// microseconds is the stored form of a time; 0 of none.
+func microseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func timeOf(microseconds int64) time.Time {
+	if microseconds == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(microseconds).UTC()
 }
 
 func marshal(m proto.Message) []byte {

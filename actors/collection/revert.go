@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"bytes"
 	"strconv"
 
 	"concord/actors/entity"
@@ -31,7 +32,7 @@ func (b Behavior) revert(s State, c *Revert, f entity.Facts, t *rules.Type) (dec
 	if err := f.TooMuch(); err != nil {
 		return decision{}, err
 	}
-	encoded, was, _ := f.Was()
+	encoded, _, _ := f.Was()
 	then, err := b.stateAt(encoded, c.To)
 	if err != nil {
 		return decision{}, err
@@ -39,12 +40,33 @@ func (b Behavior) revert(s State, c *Revert, f entity.Facts, t *rules.Type) (dec
 	if then.Deleted {
 		return decision{}, problem.At("/to", "version %d is the deletion of the collection", c.To)
 	}
-	e := &Saved{After: then, RevertedTo: c.To}
+	return b.restored(s, then, c.To, again{f, t, jsonvalue.EqualText})
+}
+
+// again is what an old version is made the newest with.
+type again struct {
+	facts entity.Facts
+	rules *rules.Type
+	same  sameText
+}
+
+// sameText says that a text may stay as it is, since it is as it was.
+type sameText func(then, now []byte) (bool, error)
+
+// sameBytes is for who promises the very bytes.
+func sameBytes(then, now []byte) (bool, error) { return bytes.Equal(then, now), nil }
+
+// restored is what making the content of an old version the newest comes to: nothing, if it is. then is the state after that
+// version, whose facts (Want.Was) are there.
+func (b Behavior) restored(s, then State, version uint64, a again) (decision, error) {
+	f, t := a.facts, a.rules
+	_, was, _ := f.Was()
+	e := &Saved{After: then, RevertedTo: version}
 	e.After.DocumentsVersion, e.After.Since = s.DocumentsVersion, s.Since
 	if e.After.Created.IsZero() {
 		e.After.Created = s.Created // the event that created it says so by itself
 	}
-	differs, err := restore(e, s, then, f, was)
+	differs, err := restore(e, s, then, was, a)
 	if err != nil {
 		return decision{}, err
 	}
@@ -96,13 +118,13 @@ type showing struct {
 func shows(s State) showing { return showing{s.Documents, s.MetadataVersion > 0} }
 
 // restore adds the parts that have to be written, and says whether any of them differs from what can be seen now.
-func restore(e *Saved, now, then State, f entity.Facts, was map[string]entity.Fact) (differs bool, err error) {
+func restore(e *Saved, now, then State, was map[string]entity.Fact, a again) (differs bool, err error) {
 	for _, id := range sortedKeys(was) {
 		old := was[id]
 		if old.Version < then.Born {
 			old = entity.Fact{}
 		}
-		current, _ := f.Part(id, true)
+		current, _ := a.facts.Part(id, true)
 		currentLives := now.Live() && current.Exists && current.Version >= now.Born
 		switch {
 		case !old.Exists && !current.Exists:
@@ -111,23 +133,41 @@ func restore(e *Saved, now, then State, f entity.Facts, was map[string]entity.Fa
 			e.Parts = append(e.Parts, entity.Content{ID: id, Removed: true})
 			differs = differs || currentLives
 		default:
-			equal, err := jsonvalue.EqualText(old.Body, current.Body)
-			if err == nil && equal && currentLives && sameLife(current, then.Born) {
-				continue
-			}
-			hash, err := jsonvalue.Check(old.Body)
+			content, err := contentOf(id, old.Body)
 			if err != nil {
 				return false, err
 			}
+			if currentLives && hashOf(current) == content.Hash && sameLife(current, then.Born) {
+				if equal, err := a.same(old.Body, current.Body); err == nil && equal {
+					continue
+				}
+			}
 			differs = true
-			e.Parts = append(e.Parts, entity.Content{ID: id, Hash: uint64(hash), Size: len(old.Body), Body: old.Body})
-		}
-		if id == MetadataPart && old.Exists {
-			d := draft{state: now, facts: f}
-			e.Blame = d.blame(old.Body)
+			e.Parts = append(e.Parts, content)
+			if value, ok := content.Value.(*jsonvalue.Value); ok {
+				d := draft{state: now, facts: a.facts}
+				d.parts = map[string]*newPart{id: {old: d.current(id), value: value}}
+				e.Blame = d.blame(old.Body)
+			}
 		}
 	}
 	return differs, nil
+}
+
+// contentOf is a body that is to be written again. The metadata are read: who wrote which member is worked out from them.
+func contentOf(id string, body []byte) (entity.Content, error) {
+	c := entity.Content{ID: id, Size: len(body), Body: body}
+	if id == MetadataPart {
+		v, err := jsonvalue.Parse(body)
+		if err != nil {
+			return c, err
+		}
+		c.Hash, c.Value = uint64(v.Hash()), v
+		return c, nil
+	}
+	hash, err := jsonvalue.Check(body)
+	c.Hash = uint64(hash)
+	return c, err
 }
 
 func itoa(i int) string { return strconv.Itoa(i) }

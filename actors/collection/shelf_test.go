@@ -2,8 +2,11 @@ package collection
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"maps"
+	"reflect"
+	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -23,22 +26,54 @@ type shelf struct {
 	t        rapid.TB
 	behavior Behavior
 	id       persistence.EntityID
+	by       string // principal
 	state    State
 	parts    map[string]entity.Fact
+	past     []past // by version; 0 is none
+	oldest   uint64 // version that is kept
 	types    map[string][]byte
+	others   map[persistence.EntityID][]byte // states of authorities and sources
 	seq      uint64
 	version  uint64
 	now      time.Time
 	asked    []entity.Want // by the newest command
 	index    map[string]bool
-	indexed  int // entries that the newest command has changed
+	linked   map[string]string // entries of links, with their values
+	indexed  int               // entries that the newest command has changed
+	pins     []persistence.Pin // of the newest event
+}
+
+// past is what a version has left.
+type past struct {
+	made  entity.Made
+	parts map[string]entity.Fact
+	state State
+}
+
+// was is a part as it was at a version, as history tells it.
+func (s *shelf) was(id string, version uint64) entity.Fact {
+	fact := s.past[version].parts[id]
+	if fact.Info = nil; !fact.Exists {
+		return entity.Fact{}
+	}
+	return fact
+}
+
+// since are the parts that were written after a version.
+func (s *shelf) since(version uint64) (ids []string) {
+	for _, p := range s.past[version+1:] {
+		for i := range p.made.Event.Parts {
+			ids = append(ids, p.made.Event.Parts[i].ID)
+		}
+	}
+	return ids
 }
 
 func newShelf(t rapid.TB) *shelf {
-	return &shelf{t: t, behavior: Behavior{Limits: DefaultLimits, Types: rules.NewMemo(8)}, parts: map[string]entity.Fact{}, types: map[string][]byte{},
-		index: map[string]bool{},
-		id:    persistence.EntityID{Kind: persistence.KindCollection, Provider: "p", ID: "c"},
-		now:   time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	return &shelf{t: t, by: "ann", past: []past{{}}, behavior: Behavior{Limits: DefaultLimits, Types: rules.NewMemo(8)}, parts: map[string]entity.Fact{}, types: map[string][]byte{},
+		index: map[string]bool{}, linked: map[string]string{}, others: map[persistence.EntityID][]byte{},
+		id:  persistence.EntityID{Kind: persistence.KindCollection, Provider: "p", ID: "c"},
+		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 }
 
 // as is a type of the shelf.
@@ -50,7 +85,7 @@ func (s *shelf) as(name, text string) {
 func (s *shelf) do(c Command, dry bool) (entity.Answer, []Event, error) {
 	s.t.Helper()
 	s.now = s.now.Add(time.Second)
-	m := entity.Meta{Principal: "ann", Time: s.now, Seq: s.seq + 1, Entity: s.id, DryRun: dry}
+	m := entity.Meta{Principal: s.by, Time: s.now, Seq: s.seq + 1, Entity: s.id, DryRun: dry}
 	d, f, err := s.decided(c, m)
 	if err != nil {
 		return entity.Answer{}, nil, err
@@ -66,12 +101,18 @@ func (s *shelf) do(c Command, dry bool) (entity.Answer, []Event, error) {
 		if enc.Content {
 			version++
 		}
-		at := entity.Stamp{Entity: s.id, Seq: seq, Version: version, Time: s.now, Principal: "ann"}
+		at := entity.Stamp{Entity: s.id, Seq: seq, Version: version, Time: s.now, Principal: s.by}
 		s.sameReadBack(state, e, enc, at)
 		projection := s.behavior.Project(state, e, at)
 		state = s.behavior.Evolve(state, e, at)
 		for _, c := range projection.Index {
 			if s.indexed++; dry {
+				continue
+			}
+			if strings.HasPrefix(c.Name, "links.") {
+				if s.linked[c.Name+" "+c.Term+" "+c.Part] = string(c.Value); c.Removed {
+					delete(s.linked, c.Name+" "+c.Term+" "+c.Part)
+				}
 				continue
 			}
 			if s.index[c.Name+" "+c.Term+" "+c.Part] = true; c.Removed {
@@ -82,6 +123,12 @@ func (s *shelf) do(c Command, dry bool) (entity.Answer, []Event, error) {
 			if !dry {
 				s.parts[p.ID] = entity.Fact{Exists: !p.Removed, Version: at.Version, Info: p.Info, Body: enc.Parts[i].Body}
 			}
+		}
+		if enc.Content && !dry {
+			s.past = append(s.past, past{entity.Made{Event: enc, By: s.by}, maps.Clone(s.parts), state})
+		}
+		if s.pins = nil; !dry {
+			s.pins = projection.Pins
 		}
 	}
 	x.At = entity.Stamp{Entity: s.id, Seq: seq, Version: version, Time: s.now}
@@ -107,6 +154,9 @@ func (s *shelf) sameReadBack(state State, e Event, enc entity.Encoded, at entity
 	if got := s.behavior.EncodeState(s.behavior.Evolve(state, back, at)); !bytes.Equal(got, want) {
 		s.t.Fatalf("the state after %T read back is %x, want %x", e, got, want)
 	}
+	if got, want := s.behavior.Project(state, back, at), s.behavior.Project(state, e, at); !reflect.DeepEqual(got, want) {
+		s.t.Fatalf("beside %T read back stands %+v, want %+v", e, got, want)
+	}
 	stored, err := s.behavior.DecodeState(want)
 	if err != nil {
 		s.t.Fatal(err)
@@ -120,8 +170,9 @@ func (s *shelf) decided(c Command, m entity.Meta) (decision, entity.Facts, error
 	parts, of := map[string]entity.Fact{}, map[persistence.EntityID][]byte{}
 	var all map[string]entity.Fact
 	s.asked = nil
+	var then entity.Facts // as it was
 	facts := func() entity.Facts {
-		f := entity.FactsOf(maps.Clone(parts), all)
+		f := then.WithParts(maps.Clone(parts)).WithAll(all)
 		for id, state := range of {
 			f = f.WithOf(id, state)
 		}
@@ -140,6 +191,25 @@ func (s *shelf) decided(c Command, m entity.Meta) (decision, entity.Facts, error
 				}
 			case w.Of != nil:
 				of[*w.Of] = s.types[w.Of.ID]
+				if w.Of.Kind != persistence.KindType {
+					of[*w.Of] = s.others[*w.Of]
+				}
+			case w.At > 0 && w.At < s.oldest:
+				then = then.WithAt(w.Part, w.At, entity.Fact{}).WithKept(w.At, false)
+			case w.At > 0:
+				then = then.WithAt(w.Part, w.At, s.was(w.Part, w.At))
+			case w.Made > 0 && w.Made < s.oldest:
+				then = then.WithMade(w.Made, entity.Made{})
+			case w.Made > 0:
+				then = then.WithMade(w.Made, s.past[w.Made].made)
+			case w.Was > 0 && w.Was < s.oldest:
+				then = then.WithWas(entity.Encoded{}, map[string]entity.Fact{})
+			case w.Was > 0:
+				was := map[string]entity.Fact{}
+				for _, id := range s.since(w.Was) {
+					parts[id], was[id] = s.parts[id], s.was(id, w.Was)
+				}
+				then = then.WithWas(s.past[w.Was].made.Event, was)
 			default:
 				fact := s.parts[w.Part]
 				if !w.Body {
@@ -270,6 +340,8 @@ func instructions(t rapid.TB, list ...string) []*fields.Instruction {
 	}
 	return parsed
 }
+
+func hexOf(b []byte) string { return hex.EncodeToString(b) }
 
 // locked has somebody hold the collection.
 func (s *shelf) locked() { s.must(&Locking{lock.Acquire{}}) }

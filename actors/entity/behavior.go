@@ -81,6 +81,7 @@ type Projection struct {
 	Parts  []PartInfo
 	Timers []Timer
 	Index  []persistence.IndexChange
+	Pins   []persistence.Pin
 }
 
 // Case is what an answer is made of, beside the states before and after the command.

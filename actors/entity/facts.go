@@ -20,6 +20,7 @@ type Want struct {
 	Kept uint64 // a version: is it still kept?
 	Was  uint64 // a version: its event, and the parts that changed since, as they are and as they were, with bodies
 
+	Made  uint64                // a version: the event that made it, and who did
 	Event uint64                // a seq: its event
 	Of    *persistence.EntityID // another entity: its state; without a provider it is one of the same
 }
@@ -45,6 +46,7 @@ type Facts struct {
 	bodies int // bytes of those that were read, for parts and at
 
 	kept  map[uint64]bool
+	made  map[uint64]Made
 	event map[uint64]Encoded
 	of    map[persistence.EntityID][]byte
 	at    map[partAt]Fact
@@ -54,6 +56,12 @@ type Facts struct {
 type partAt struct {
 	part    string
 	version uint64
+}
+
+// Made is how a version came to be.
+type Made struct {
+	Event Encoded // its contents left out; without a type: the version is not kept
+	By    string  // principal
 }
 
 // Part is what is known of a part; ok is false if it was not asked for (with its body, if that is wanted).
@@ -89,6 +97,12 @@ func (f Facts) Ran(job *script.Job) (o script.Outcome, ok bool) {
 func (f Facts) Kept(version uint64) (kept, ok bool) {
 	kept, ok = f.kept[version]
 	return kept, ok
+}
+
+// Made is how the version came to be; ok is false if that was not asked for.
+func (f Facts) Made(version uint64) (m Made, ok bool) {
+	m, ok = f.made[version]
+	return m, ok
 }
 
 // All are the living parts by id; ok is false if they were not asked for.
@@ -139,6 +153,12 @@ func (f Facts) WithParts(parts map[string]Fact) Facts {
 	return f
 }
 
+// WithAll are the facts and all living parts.
+func (f Facts) WithAll(all map[string]Fact) Facts {
+	f.all = all
+	return f
+}
+
 // WithAt are the facts and a part as it was at a version.
 func (f Facts) WithAt(part string, version uint64, fact Fact) Facts {
 	at := maps.Clone(f.at)
@@ -147,6 +167,30 @@ func (f Facts) WithAt(part string, version uint64, fact Fact) Facts {
 	}
 	at[partAt{part, version}] = fact
 	f.at = at
+	return f
+}
+
+// WithKept are the facts and whether a version can still be read.
+func (f Facts) WithKept(version uint64, kept bool) Facts {
+	f.kept = maps.Clone(f.kept)
+	f.keep(version, kept)
+	return f
+}
+
+// WithMade are the facts and how a version came to be.
+func (f Facts) WithMade(version uint64, m Made) Facts {
+	made := maps.Clone(f.made)
+	if made == nil {
+		made = make(map[uint64]Made, 1)
+	}
+	made[version] = m
+	f.made = made
+	return f
+}
+
+// WithWas are the facts and the event of a version, with the parts that changed since as they were then.
+func (f Facts) WithWas(then Encoded, was map[string]Fact) Facts {
+	f.then, f.was = then, was
 	return f
 }
 

@@ -28,6 +28,8 @@ func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
 			err = s.loadKept(f, w.Kept)
 		case w.At > 0:
 			err = s.loadPartAt(f, w.Part, w.At)
+		case w.Made > 0:
+			err = s.loadMade(f, w.Made)
 		case w.Event > 0:
 			err = s.loadEvent(f, w.Event)
 		case w.Of != nil:
@@ -62,6 +64,27 @@ func (s *Shell[S, C, E]) loadEvent(f *Facts, seq uint64) error {
 		}
 		if err == nil && rec.GetSeq() == seq {
 			f.event[seq] = encodedOf(rec)
+		}
+		break
+	}
+	return nil
+}
+
+// loadMade reads the event of a version. It waits until the store shows it.
+func (s *Shell[S, C, E]) loadMade(f *Facts, version uint64) error {
+	if err := s.settle(); err != nil {
+		return err
+	}
+	if f.made == nil {
+		f.made = make(map[uint64]Made, 1)
+	}
+	f.made[version] = Made{}
+	for rec, err := range s.world.Store.Versions(s.id, version+1) {
+		if err != nil {
+			return fmt.Errorf("version %d: %w", version, err)
+		}
+		if rec.GetVersion() == version {
+			f.made[version] = Made{encodedOf(rec), rec.GetPrincipal()}
 		}
 		break
 	}

@@ -14,7 +14,8 @@ import (
 func beside[S, C, E any](b Behavior[S, C, E], before S, e E, encoded Encoded, at Stamp, rec *recordpb.Record,
 ) persistence.Projection {
 	own := b.Project(before, e, at)
-	p := persistence.Projection{Seq: at.Seq, Version: at.Version, Content: encoded.Content, Index: own.Index, Outcome: outcomeKey(rec)}
+	p := persistence.Projection{Seq: at.Seq, Version: at.Version, Content: encoded.Content, Index: own.Index, Outcome: outcomeKey(rec),
+		Pins: own.Pins}
 	for i := range own.Parts {
 		p.Parts = append(p.Parts, persistence.PartChange{
 			ID: own.Parts[i].ID, Index: i, Removed: own.Parts[i].Removed, Info: own.Parts[i].Info,

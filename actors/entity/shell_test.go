@@ -12,6 +12,7 @@ import (
 	"concord/actors/collection"
 	"concord/actors/entity"
 	"concord/actors/problem"
+	"concord/actors/undo"
 	"concord/persistence"
 	"concord/persistence/pebblestore"
 )
@@ -269,6 +270,48 @@ func TestRevertToATrimmedVersion(t *testing.T) {
 				t.Errorf("part %s is %s, not %s: %v", i, b, want, err)
 			}
 		}
+	})
+}
+
+// Versions are taken back also before they are durable, and among those of others; not if they are kept no more.
+func TestUndo(t *testing.T) {
+	inBubble(t, func(n *node) {
+		c := collectionID("c")
+		takeBack := func(task string, choice undo.OnConflict, spans ...undo.Span) *collection.Apply {
+			return &collection.Apply{Task: task, Undo: &collection.Undo{Spans: spans, OnConflict: choice}}
+		}
+		send := func(command any, m entity.Meta) *reply {
+			return n.send(&entity.Envelope{Entity: c, Command: command, Meta: m})
+		}
+		send(put("d", `{"n":1.0}`), by("ann"))
+		send(put("d", `{"n":2}`), by("ann"))
+		send(put("e", `"others"`), by("bob"))
+		skipped := send(takeBack("a", undo.Skip, undo.Span{Before: 1, After: 2}), by("ann"))
+		merged := send(takeBack("b", undo.Merge, undo.Span{Before: 1, After: 2}), by("ann"))
+		again := send(takeBack("c", "", undo.Span{Before: 3, After: 4}), by("ann"))
+		synctest.Wait()
+		n.want(skipped, `200 v3 {"state":"SKIPPED","code":"version-conflict","message":"version 3 is of others; it is by bob"`)
+		n.want(merged, `200 v4 {"state":"UPDATED","versionBefore":3,"versionAfter":4,"kept":7}`)
+		n.want(again, `200 v5 {"state":"UPDATED","versionBefore":4,"versionAfter":5,"kept":9}`)
+		n.want(n.do(c, takeBack("d", "", undo.Span{Before: 1, After: 5}), by("ann")), `200 v6 {"state":"UPDATED"`)
+		p, err := n.store.Part(c, "d")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := n.store.Body(c, p.Place); err != nil || string(b) != `{"n":1.0}` {
+			t.Errorf("%s, %v", b, err)
+		}
+		if p, err := n.store.Part(c, "e"); err == nil && !p.Removed {
+			t.Errorf("what came later is there: %+v", p)
+		}
+		_, err = n.store.Trim(t.Context(), c, pebblestore.Policy{Versions: 2}, pebblestore.TrimOptions{Fold: fold, Now: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone := `200 v6 {"state":"FAILED","code":"base-unavailable"`
+		n.want(n.do(c, takeBack("e", undo.Force, undo.Span{Before: 1, After: 2}), by("ann")), gone)
+		n.want(n.do(c, takeBack("f", undo.Merge, undo.Span{Before: 1, After: 2}), by("ann")), gone)
+		n.want(n.do(c, takeBack("g", undo.Skip, undo.Span{Before: 1, After: 2}), by("ann")), `200 v6 {"state":"SKIPPED"`)
 	})
 }
 

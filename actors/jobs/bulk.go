@@ -47,8 +47,8 @@ const (
 
 // TaskObserver is told what the driver of bulk tasks does. All fields must be set.
 type TaskObserver struct {
-	Items func(state bulk.ItemState, items uint64)
-	Ended func(state string) // of a task
+	Items func(task *bulk.State, state bulk.ItemState, items uint64) // it must not keep or change the task
+	Ended func(state string)                                         // of a task
 }
 
 // TaskTally is how many open tasks there are, of those that are in memory.
@@ -173,7 +173,7 @@ func (d *Tasks) committed(e *persistence.Entry) {
 				if s, err := (bulk.Behavior{}).DecodeState(head.State); err == nil {
 					d.observer.Ended(string(s.Status))
 					if s.Counts.Cancelled > 0 {
-						d.observer.Items(bulk.ItemCancelled, s.Counts.Cancelled)
+						d.observer.Items(&s, bulk.ItemCancelled, s.Counts.Cancelled)
 					}
 				}
 			}

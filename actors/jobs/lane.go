@@ -42,8 +42,8 @@ type lane struct {
 	more    bool // it has made room, and would go on
 	halting bool // it makes room
 	tasks   []*task
-	expired []*task // whose names are to be given back
-	unfreed []*task // whose names could not be
+	fresh   []*task // of which others are to hear (tellOthers)
+	untold  []*task // of which others could not be told
 	unread  []*task // whose waiting rows are not read
 	dirty   bool    // pick has to look again
 	main    *task   // the one whose turn it is
@@ -80,7 +80,7 @@ func (l *lane) work(ctx context.Context) {
 	for {
 		now := time.Now()
 		l.read(now)
-		l.releaseNames(ctx)
+		l.tellOthers(ctx)
 		next := l.dispatch(ctx, now)
 		flush := l.recordAll(ctx, now)
 		if l.flying+len(l.asleep)+l.telling == 0 && next.IsZero() && flush.IsZero() && !l.in.news() {
@@ -178,9 +178,7 @@ func (l *lane) stands(id persistence.EntityID, s *bulk.State) {
 	switch {
 	case at < 0 && concerns(s):
 		t := newTask(id, s)
-		if s.Status == bulk.Expired {
-			l.expired = append(l.expired, t)
-		}
+		l.fresh = append(l.fresh, t)
 		at, _ := slices.BinarySearchFunc(l.tasks, t, byNumber)
 		l.tasks = slices.Insert(l.tasks, at, t)
 		if s.Waiting > 0 {
@@ -223,7 +221,7 @@ func (l *lane) changed(t *task, was bulk.Status) {
 	case bulk.Cancelling:
 		l.cancel(t)
 	case bulk.Expired:
-		l.expired = append(l.expired, t)
+		l.fresh = append(l.fresh, t)
 	default:
 	}
 }
@@ -233,7 +231,7 @@ func (l *lane) drop(t *task) {
 	t.closed, l.dirty = true, true
 	l.layDown(t)
 	l.forgetOrder(t)
-	for _, list := range []*[]*task{&l.tasks, &l.expired, &l.unfreed, &l.unread} {
+	for _, list := range []*[]*task{&l.tasks, &l.fresh, &l.untold, &l.unread} {
 		*list = slices.DeleteFunc(*list, func(o *task) bool { return o == t })
 	}
 	l.dues -= len(t.due)

@@ -119,7 +119,7 @@ func (l *lane) decided(it *sending, body []byte) {
 		return
 	}
 	o := bulk.Outcome{State: a.State, Code: a.Code, Message: clipped(a.Message), VersionBefore: a.VersionBefore, VersionAfter: a.VersionAfter,
-		Warnings: a.Warnings[:min(len(a.Warnings), outcomeWarnings)], DiffBytes: uint64(len(a.Diff))}
+		Warnings: a.Warnings[:min(len(a.Warnings), outcomeWarnings)], DiffBytes: uint64(len(a.Diff)), Kept: a.Kept}
 	if len(a.Diff) <= outcomeDiffBytes {
 		o.Diff = a.Diff
 	}

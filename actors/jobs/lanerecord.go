@@ -169,7 +169,7 @@ func (l *lane) recorded(t *task, p *bulk.Progress, s *bulk.State) {
 			l.rested(t, o.waiting)
 			continue
 		}
-		l.observer.Items(o.outcome.State, 1)
+		l.observer.Items(s, o.outcome.State, 1)
 		l.through(t, o.waiting)
 	}
 	t.opened = slices.Delete(t.opened, 0, len(p.Open))
@@ -187,7 +187,7 @@ func (l *lane) recorded(t *task, p *bulk.Progress, s *bulk.State) {
 		}
 	}
 	for state, items := range counts {
-		l.observer.Items(state, items)
+		l.observer.Items(s, state, items)
 	}
 	t.ahead = slices.Delete(t.ahead, 0, n)
 	t.base += uint64(n)

@@ -287,6 +287,12 @@ func (l *lane) troubled(t *task, err error, now time.Time) bool {
 // item makes an item of a row; nil: it has failed.
 func (l *lane) item(t *task, number uint64, w *waiting, r *bulk.Row) *sending {
 	c := &collection.Apply{Task: t.id.ID, Type: t.state.Type, Instructions: t.instructions, Version: r.Version, Diff: t.state.DryRun}
+	if !t.state.DryRun {
+		c.PinUntil = t.state.Pinned
+	}
+	if t.state.UndoOf != "" {
+		c.Undo = &collection.Undo{Spans: r.Undo, OnConflict: t.state.OnConflict}
+	}
 	if len(r.Value) > 0 {
 		v, err := jsonvalue.Parse(r.Value)
 		if err != nil {

@@ -151,7 +151,7 @@ func (t *task) recovered() { t.failures, t.wait = 0, backOff{} }
 
 // prepare reads the request. What it does not make sense of fails all items that are left.
 func (l *lane) prepare(t *task) error {
-	if t.read || t.unreadable {
+	if t.read || t.unreadable || t.state.UndoOf != "" { // what is to be taken back stands in the rows
 		return nil
 	}
 	view := l.store.View()
@@ -328,7 +328,7 @@ func (l *lane) through(t *task, w *waiting) {
 // retryAll has all rows that wait come back to, and tries again what could not be done.
 func (l *lane) retryAll() {
 	l.dirty = true
-	l.expired, l.unfreed = append(l.expired, l.unfreed...), nil
+	l.fresh, l.untold = append(l.fresh, l.untold...), nil
 	for _, t := range l.tasks {
 		if t.ordered && t.order == nil {
 			t.ordered = false

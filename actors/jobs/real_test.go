@@ -51,7 +51,7 @@ func newRealWorld(t testing.TB, dir string, fs vfs.FS, settings TaskSettings) *r
 	w.host = host.New(actors.Kinds(actors.DefaultLimits, [32]byte{}), world, store, c, host.SystemClock{}, host.DefaultBounds, host.Observer{
 		Activated: func(time.Duration, error) {}, Passivated: func() {}, Refused: func(string) {}, Broken: func(err error) { t.Error(err) },
 	}, log)
-	o := TaskObserver{Items: func(bulk.ItemState, uint64) {}, Ended: func(state string) { w.ended <- state }}
+	o := TaskObserver{Items: func(*bulk.State, bulk.ItemState, uint64) {}, Ended: func(state string) { w.ended <- state }}
 	w.driver = NewTasks(store, NewCourtesy(w.host), settings, o, log)
 	ctx, cancel := context.WithCancel(context.Background())
 	driving, halt := context.WithCancel(context.Background())

@@ -23,6 +23,7 @@ import (
 	"concord/actors/lock"
 	"concord/actors/problem"
 	"concord/actors/provider"
+	"concord/actors/undo"
 	"concord/persistence"
 	"concord/persistence/recordpb"
 )
@@ -77,7 +78,11 @@ type fakeShelf struct {
 	fails   int // so many requests are answered with an error; -1: all
 	deleted bool
 	at      []time.Time
+	pins    []time.Time // until when what was replaced is kept, of each write
 }
+
+// fakeKept is how many bytes a fake collection keeps of each version.
+const fakeKept = 10
 
 func newTaskWorld(t testing.TB) *taskWorld {
 	return &taskWorld{t: t, partitions: 4, tasks: map[persistence.EntityID]*fakeTask{}, shelves: map[string]*fakeShelf{},
@@ -190,7 +195,7 @@ func (w *taskWorld) begin(s TaskSettings) {
 	if s.Slice == 0 {
 		s.Slice = time.Second
 	}
-	o := TaskObserver{Items: func(state bulk.ItemState, n uint64) { w.locked(func() { w.counted[state] += n }) },
+	o := TaskObserver{Items: func(_ *bulk.State, state bulk.ItemState, n uint64) { w.locked(func() { w.counted[state] += n }) },
 		Ended: func(state string) { w.locked(func() { w.endings[state]++ }) }}
 	driver := NewTasks(w, NewCourtesy(w), s, o, slog.New(slog.DiscardHandler))
 	driver.openMax = cmp.Or(w.openMax, driver.openMax)
@@ -324,11 +329,18 @@ func (w *taskWorld) applied(env *entity.Envelope) (a collection.Applied, changed
 	case s.deleted:
 		a.State, a.Code, a.Message = fields.Failed, string(problem.NotFound), "it is deleted"
 		return a, false, nil
+	case c.Undo == nil == (c.Instructions == nil):
+		a.State, a.Code, a.Message = fields.Failed, string(problem.Internal), "it is asked for nothing, or for two things"
+		return a, false, nil
+	case c.Undo != nil && c.Undo.OnConflict != undo.Force && len(undo.Foreign(c.Undo.Spans, s.version)) > 0:
+		a.State, a.Code, a.Message = fields.Skipped, string(problem.VersionConflict), "the newest version is by bob"
+		return a, false, nil
 	case env.DryRun:
 		a.Diff = json.RawMessage(`[]`)
 		return a, false, nil
 	}
 	s.version++
+	a.Kept, s.pins = fakeKept, append(s.pins, c.PinUntil)
 	s.last, s.before, s.after = c.Task, s.version-1, s.version
 	s.writers, s.at = append(s.writers, c.Task), append(s.at, time.Now())
 	a.VersionAfter = s.version

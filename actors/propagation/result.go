@@ -61,6 +61,9 @@ type Result struct {
 	RequestedAt     time.Time  `json:"requestedAt"`
 	StartedAt       *time.Time `json:"startedAt,omitempty"`
 	EndedAt         *time.Time `json:"endedAt,omitempty"`
+
+	// RollbackAvailable is for who shows the job to say: it does not know what its cause is by now.
+	RollbackAvailable bool `json:"rollbackAvailable,omitempty" doc:"The change that has caused it can be taken back by propagation.rollback; told by propagation.get alone"`
 }
 
 // causeOf shows a change, as far as it has changed something.

@@ -105,13 +105,15 @@ type Command interface{ command() }
 
 type (
 	// Put changes the members that are given; as a Whole it creates the source, or replaces all of it. Job makes the id of a
-	// propagation. Try asks what it would take (see Attempt); it is for dry runs.
+	// propagation. Try asks what it would take (see Attempt); it is for dry runs. With Undoes it takes the base URL of that
+	// revision back, and is refused if there is a newer one.
 	Put struct {
 		precondition.Set
 		Fields
-		Whole bool
-		Job   string
-		Try   bool
+		Whole  bool
+		Job    string
+		Try    bool
+		Undoes uint64
 	}
 	// Close is the first step of a deletion.
 	Close struct{}
@@ -219,7 +221,22 @@ func Missing() *problem.Problem {
 // what a source is called in refusals.
 const what = "authority source file"
 
+// Undoable says that the base URL which the change takes back is that of the source now: nil, or a refusal that names what is.
+func (c *Put) Undoable(s *State) error {
+	switch {
+	case c.Undoes == 0 || s.Live && s.Revision == c.Undoes:
+		return nil
+	case !s.Live:
+		return problem.New(problem.VersionConflict, "the %s has been deleted since", what).With("currentVersion", s.Version)
+	}
+	return problem.New(problem.VersionConflict, "the base URL of the %s %s has changed again since: its revision was %d, and is %d now",
+		what, s.ID, c.Undoes, s.Revision).With("currentVersion", s.Version).With("propagation", s.Job)
+}
+
 func put(s State, c *Put, m entity.Meta) (d entity.Decision[Event], err error) {
+	if err := c.Undoable(&s); err != nil {
+		return d, err
+	}
 	if !c.Whole && !s.Live {
 		return d, Missing()
 	}

@@ -7,6 +7,7 @@ import (
 	"concord/actors/bulk"
 	"concord/actors/collection"
 	"concord/actors/collectiontype"
+	"concord/actors/editsession"
 	"concord/actors/host"
 	"concord/actors/jobs"
 	"concord/actors/script/quickjs"
@@ -45,6 +46,7 @@ const (
 	jobsMax       = 64
 	openTasksMax  = 1000 // each is looked at before another one is taken
 	openItemsMax  = 100_000_000
+	editOpenMax   = 100_000
 	requestMax    = 4 * mib // well below the 8 MiB of the embedded server, so that it is we who refuse
 )
 
@@ -56,6 +58,7 @@ func table(c *Config) []Setting {
 	kind, kindDefault := &limits.Actors.Type, collectiontype.DefaultLimits
 	named, namedDefault := &limits.Actors.Authority, authority.DefaultLimits
 	tasks, tasksDefault := &limits.Bulk, operations.DefaultBulk
+	edits, editsDefault := &limits.Edit, operations.DefaultEdit
 	return []Setting{
 		{"data", "data", text(&c.Data, "data", directory), "directory of all that is stored; mem: keeps it in memory, for tests"},
 		{"nats.listen", "nats", text(&c.NATS.Listen, "127.0.0.1:4222", address), "where the embedded NATS server listens; port 0 takes a free one"},
@@ -122,10 +125,16 @@ func table(c *Config) []Setting {
 		{"bulk.openTasks", "", count(&tasks.OpenTasksMax, tasksDefault.OpenTasksMax, openTasksMax), "bulk tasks of a provider that have not ended"},
 		{"bulk.openItems", "", count(&tasks.OpenItemsMax, tasksDefault.OpenItemsMax, openItemsMax), "items of all bulk tasks of a provider that have not ended; one alone may have more"},
 		{"bulk.retention", "", duration(&tasks.Retention, tasksDefault.Retention, time.Minute, 3650*day), "how long the list of a bulk task that has ended is kept, and what came of it"},
+		{"bulk.undo", "", duration(&tasks.Undo, tasksDefault.Undo, time.Minute, 365*day), "how long what a bulk task has replaced is kept, so that it can be rolled back; at most as long as bulk.retention"},
 		{"bulk.window", "", count(&c.Tasks.Window, jobs.DefaultTaskSettings.Window, windowMax), "items of a bulk task that are under way at once; one while others have requests in flight"},
 		{"bulk.tasksAtOnce", "", count(&c.Tasks.TasksAtOnce, jobs.DefaultTaskSettings.TasksAtOnce, jobsMax), "bulk tasks that are worked on at once, each of another provider; those of one provider come one after another"},
 		{"bulk.itemsPerSecond", "", bounded[int]{&c.Tasks.ItemsPerSecondMax, jobs.DefaultTaskSettings.ItemsPerSecondMax, 0, 1_000_000_000, counts}, "items that all bulk tasks together get through in a second; 0: as many as they can"},
 		{"bulk.slice", "", duration(&c.Tasks.Slice, jobs.DefaultTaskSettings.Slice, 100*time.Millisecond, time.Hour), "how long the bulk tasks of a provider go on while those of another wait for their turn"},
+
+		{"edit.rows", "", count(&edits.RowsMax, editsDefault.RowsMax, editsession.RowsMax), "rows of one bulk edit session: uploaded identifiers, or what a query finds"},
+		{"edit.openSessions", "", count(&edits.OpenMax, editsDefault.OpenMax, editOpenMax), "bulk edit sessions of a provider that are not closed"},
+		{"edit.lifetime", "", duration(&edits.Lifetime, editsDefault.Lifetime, time.Hour, 365*day), "how long a bulk edit session is open, and its steps can be taken back; then it is closed"},
+		{"edit.retention", "", duration(&edits.Retention, editsDefault.Retention, time.Minute, 3650*day), "how long the rows of a closed bulk edit session are kept"},
 
 		{"subject.prefix", "", text(&c.Subject.Prefix, "concord.v1", subjectPrefix), "how all subjects of the service begin"},
 		{"backup.dir", "backup-dir", text(&c.Backup.Dir, "", path), "directory that backups are written below; none: backup in the data directory"},

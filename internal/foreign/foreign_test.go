@@ -148,7 +148,8 @@ func TestMetrics(t *testing.T) {
 		t.Fatalf("promtool: %v\n%s", err, out)
 	}
 	for _, name := range []string{"concord_requests_total{", "concord_commit_duration_seconds_count", "concord_build_info{",
-		"concord_locks_held 0", `concord_lock_grants_total{how="acquired"} 0`, "concord_lock_wait_seconds_count{"} {
+		"concord_locks_held 0", `concord_lock_grants_total{how="acquired"} 0`,
+		"concord_edit_sessions_open 0", `concord_edit_runs_total{kind="rollback"} 0`, `concord_bulk_undone_items_total{outcome="skipped"} 0`, "concord_lock_wait_seconds_count{"} {
 		if !strings.Contains(page, name) {
 			t.Errorf("no %s", name)
 		}

@@ -21,6 +21,7 @@ import (
 	"concord/transport"
 	"concord/transport/cmr"
 	"concord/transport/dossier"
+	"concord/transport/folio"
 	"concord/transport/httpapi"
 	"concord/transport/kinvey"
 	"concord/transport/natsapi"
@@ -42,8 +43,9 @@ func (n *Node) startAPIs() (err error) {
 		return fmt.Errorf("listen for HTTP: %w", err)
 	}
 	n.http = httpapi.New(httpapi.Config{Version: n.options.Version, Prefix: n.options.Prefix, Loopback: n.options.AuthOff,
-		Aliases: slices.Concat(dossier.Aliases(table), kinvey.Aliases(table, n.service.Timed()), cmr.Aliases(table, n.service.BulkWords(), n.cmrLimits())),
-		Debug:   n.options.Debug, Health: n.store.Health, Ready: n.isReady, Extra: n.extraRoutes()},
+		Aliases: slices.Concat(dossier.Aliases(table), kinvey.Aliases(table, n.service.Timed()), cmr.Aliases(table, n.service.BulkWords(), n.cmrLimits()),
+			folio.Aliases(table, n.service.BulkWords())),
+		Debug: n.options.Debug, Health: n.store.Health, Ready: n.isReady, Extra: n.extraRoutes()},
 		n.gate, table, n.requestID, httpapi.Observer{
 			Answered: n.answered("http", table), Refused: n.refused, Dropped: n.metrics.Dropped, Panicked: n.panicked,
 			Warned: func(text string) { n.log.Warn().Msg(text) },

@@ -70,7 +70,12 @@ func (n *Node) newTasks(courtesy *jobs.Courtesy) {
 		}
 	}
 	n.metrics.ExpectTasks(ends, outcomes)
-	o := jobs.TaskObserver{Items: func(s bulk.ItemState, items uint64) { n.metrics.TaskItems(outcome(s), items) }, Ended: n.metrics.TaskEnded}
+	o := jobs.TaskObserver{Ended: n.metrics.TaskEnded, Items: func(task *bulk.State, s bulk.ItemState, items uint64) {
+		n.metrics.TaskItems(outcome(s), items)
+		if task.UndoOf != "" && !task.DryRun {
+			n.metrics.TaskUndone(outcome(s), items)
+		}
+	}}
 	n.tasks = jobs.NewTasks(n.store, courtesy, settings, o, runtimeLogger(n.log))
 	n.metrics.WatchLabelled("bulk_tasks_open", "Bulk tasks that have not ended, of those that are in memory, by what they do.", "state",
 		map[string]func() float64{

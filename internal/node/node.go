@@ -94,6 +94,8 @@ type Node struct {
 	nc      *nats.Conn // of the API
 	events  *nats.Conn // of the fan-out, so that its batches do not stand in the way of answers
 	trimmer *pebblestore.Trimmer
+	holders *jobs.Holders  // of what retention leaves for roll-backs
+	release *jobs.Releases // nil: retention keeps all
 	jobs    *jobs.Driver
 	checker *jobs.Checker
 	indexer *jobs.Indexer
@@ -203,7 +205,7 @@ func (n *Node) startCore() (err error) {
 	if err := n.startTails(kinds); err != nil {
 		return err
 	}
-	n.trimmer = n.newTrimmer()
+	n.newRetention()
 	if err := n.newJobs(); err != nil {
 		return err
 	}
@@ -211,9 +213,12 @@ func (n *Node) startCore() (err error) {
 	if err := n.meterLocks(board); err != nil {
 		return err
 	}
+	edits, err := n.meterEdits()
+	if err != nil {
+		return err
+	}
 	n.comm = persistence.NewCommitter(n.store, persistence.CommitMetrics{Group: n.metrics.Group, Synced: n.metrics.Synced},
-		board.Committed, n.tail.Committed, n.links.Committed, watchers.Committed, n.trimmer.Committed, n.jobs.Committed, n.checker.Committed,
-		n.indexer.Committed, n.tasks.Committed, operations.CountMerges(n.metrics.Merged), func(g []*persistence.Entry) { n.host.Committed(g) })
+		n.observers(board, watchers, edits)...)
 	world := &entity.World{Store: n.store, Committer: n.comm, Now: n.clock.Now, Started: n.clock.Now(), Recent: entity.NewRecent(),
 		Panicked: func(id persistence.EntityID, requestID string, cause any, stack []byte) {
 			n.metrics.Panicked()
@@ -297,6 +302,9 @@ func (n *Node) run() {
 			n.log.Error().Err(err).Msg("the check of links ended")
 		}
 	})
+	if n.release != nil {
+		n.working.Go(func() { n.release.Run(jobsContext) })
+	}
 	n.running.Go(func() {
 		if err := n.trimmer.Run(hostContext); err != nil {
 			n.log.Error().Err(err).Msg("retention ended")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,10 +15,10 @@ import (
 	"concord/persistence/pebblestore"
 )
 
-// ask sends a request as a session of a principal, with further headers in pairs, and demands a status.
+// ask sends a request as a session of a principal, with further headers in pairs, and demands a status. No id: it is about the provider.
 func (r *rig) ask(who, operation, id, body string, status int, header ...string) map[string]any {
 	r.t.Helper()
-	msg := &nats.Msg{Subject: "concord.v1." + operation + ".p." + id, Data: []byte(body), Header: nats.Header{
+	msg := &nats.Msg{Subject: strings.TrimSuffix("concord.v1."+operation+".p."+id, "."), Data: []byte(body), Header: nats.Header{
 		"Concord-Principal": []string{who}, "Concord-Session": []string{"1"}}}
 	for i := 0; i+1 < len(header); i += 2 {
 		msg.Header[header[i]] = []string{header[i+1]}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"concord/actors"
+	"concord/actors/jobs"
 	"concord/persistence"
 	"concord/persistence/pebblestore"
 )
@@ -29,6 +30,15 @@ func (n *Node) upkeep(ctx context.Context) {
 	}
 }
 
+// newRetention makes what applies retention, and what it has to know and be told of bulk edit sessions.
+func (n *Node) newRetention() {
+	n.holders = jobs.NewHolders(storedSessions{n.store})
+	n.trimmer = n.newTrimmer()
+	if !n.options.Retention.KeepsAll() {
+		n.release = jobs.NewReleases(storedSessions{n.store}, n.trimmer.Look, runtimeLogger(n.log))
+	}
+}
+
 // newTrimmer applies retention: to collections as configured, to uploads as soon as they are over, to nothing else.
 func (n *Node) newTrimmer() *pebblestore.Trimmer {
 	return pebblestore.NewTrimmer(n.store, pebblestore.TrimmerOptions{
@@ -43,6 +53,7 @@ func (n *Node) newTrimmer() *pebblestore.Trimmer {
 			}
 		},
 		Fold: actors.Fold(n.options.Limits.Actors), Now: n.clock.Now, Needs: actors.Needs(n.options.Limits.Actors), Read: n.passed,
+		Released:         n.holders.Released,
 		OutcomesMaxBytes: n.options.Outcomes,
 		Failed: func(e persistence.EntityID, err error) {
 			if !errors.Is(err, context.Canceled) {

@@ -6,6 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 type tasks struct {
 	ended *prometheus.CounterVec
 	items *prometheus.CounterVec
+	taken *prometheus.CounterVec
 }
 
 func newTasks(r *prometheus.Registry) tasks {
@@ -14,8 +15,10 @@ func newTasks(r *prometheus.Registry) tasks {
 			Help: "Bulk tasks that have ended, by state."}, []string{"state"}),
 		items: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "concord", Name: "bulk_items_total",
 			Help: "Items of bulk tasks, by what became of them."}, []string{"outcome"}),
+		taken: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "concord", Name: "bulk_undone_items_total",
+			Help: "Items of bulk tasks that take others back, dry runs left out, by what became of them."}, []string{"outcome"}),
 	}
-	r.MustRegister(t.ended, t.items)
+	r.MustRegister(t.ended, t.items, t.taken)
 	return t
 }
 
@@ -26,6 +29,7 @@ func (m *Metrics) ExpectTasks(ends, outcomes []string) {
 	}
 	for _, outcome := range outcomes {
 		m.tasks.items.WithLabelValues(outcome)
+		m.tasks.taken.WithLabelValues(outcome)
 	}
 }
 
@@ -35,4 +39,9 @@ func (m *Metrics) TaskEnded(state string) { m.tasks.ended.WithLabelValues(state)
 // TaskItems counts items of a bulk task.
 func (m *Metrics) TaskItems(outcome string, items uint64) {
 	m.tasks.items.WithLabelValues(outcome).Add(float64(items))
+}
+
+// TaskUndone counts items of a bulk task that takes another back, beside TaskItems.
+func (m *Metrics) TaskUndone(outcome string, items uint64) {
+	m.tasks.taken.WithLabelValues(outcome).Add(float64(items))
 }

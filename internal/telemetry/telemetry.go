@@ -36,6 +36,7 @@ type Metrics struct {
 	merges       merges
 	jobs         jobs
 	tasks        tasks
+	runs         *prometheus.CounterVec
 }
 
 // Buckets in seconds: from a cached read to a request that has waited far too long.
@@ -84,6 +85,7 @@ func New(version string) *Metrics {
 	m.merges = newMerges(m.Registry)
 	m.jobs = newJobs(m.Registry)
 	m.tasks = newTasks(m.Registry)
+	m.runs = newEdits(m.Registry)
 	info := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "concord", Name: "build_info",
 		Help: "1, labelled with the build.", ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()}})
 	info.Set(1)

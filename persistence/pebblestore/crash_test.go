@@ -227,6 +227,9 @@ func (c *crasher) live(seed uint64) {
 	c.look(c.fs.CrashClone(vfs.CrashCloneCfg{}), v.Load().told.so(), c.random, 0)
 }
 
+// trimmedKinds are those whose histories are trimmed beside the clients.
+var trimmedKinds = []persistence.Kind{persistence.KindCollection, persistence.KindProvider, persistence.KindUpload, kindMixed}
+
 // retain trims and forgets beside the clients, as they get their answers, until they have ended.
 func retain(t *testing.T, s *pebblestore.Store, choose seeded, news, ended <-chan struct{}) {
 	for {
@@ -235,10 +238,10 @@ func retain(t *testing.T, s *pebblestore.Store, choose seeded, news, ended <-cha
 		case <-ended:
 			return
 		}
-		id := persistence.EntityID{Kind: persistence.Kind(1 + choose.IntN(3)), Provider: "lib",
+		id := persistence.EntityID{Kind: trimmedKinds[choose.IntN(len(trimmedKinds))], Provider: "lib",
 			ID: fmt.Sprintf("%d-%d", choose.IntN(crashClients), choose.IntN(2))}
 		_, err := s.Trim(context.Background(), id, pebblestore.Policy{Versions: 1 + choose.IntN(5)},
-			pebblestore.TrimOptions{Fold: fold, Now: worldStart})
+			pebblestore.TrimOptions{Fold: fold, Now: worldStart, Released: released})
 		if err == nil && choose.IntN(4) == 0 {
 			_, err = s.ForgetOutcomes(worldStart, 0)
 		}

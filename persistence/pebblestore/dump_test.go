@@ -91,8 +91,8 @@ func TestDumpFilters(t *testing.T) {
 		}
 	}
 	slices.Sort(found)
-	want := []string{"edge", "head", "log", "log", "log", "log", "outcome", "outcome", "outcome", "outcome", "part", "part-at",
-		"pin", "seq", "stray", "stray", "stray", "version"}
+	want := []string{"edge", "head", "log", "log", "log", "log", "log", "outcome", "outcome", "outcome", "outcome", "outcome", "part",
+		"part-at", "part-at", "pin", "seq", "seq", "stray", "stray", "stray", "version", "version"}
 	if !slices.Equal(found, want) {
 		t.Errorf("families %v, not %v", found, want)
 	}

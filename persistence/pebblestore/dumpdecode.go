@@ -153,7 +153,7 @@ func (line *DumpLine) decodeIndex(letter byte, key, rest, value []byte) error {
 		line.Position = persistence.Position(binary.BigEndian.Uint64(value))
 	case familyPin:
 		p, err := parsePin(rest, value)
-		line.Version, line.Name, line.Due = p.version, p.holder, &p.until
+		line.Version, line.Name, line.Due = p.Version, p.Holder, &p.Until
 		return err
 	}
 	return nil

@@ -65,9 +65,25 @@ func (s *Store) EdgeOf(e persistence.EntityID) (oldest, seq uint64) {
 	return base.GetVersion(), base.GetHead().GetSeq()
 }
 
+// PinsOf are the pins of an entity, in order of their versions and holders.
+func (s *Store) PinsOf(e persistence.EntityID) (pins []persistence.Pin) {
+	lower, upper := s.keys(e).bounds(familyPin)
+	err := s.walk(lower, upper, func(key, value []byte) error {
+		p, err := parsePin(key[len(lower):], value)
+		pins = append(pins, p)
+		return err
+	})
+	if err != nil {
+		panic(err)
+	}
+	return pins
+}
+
 // TrimStepMaxRecords and TrimmerQueueMaxEntities are bounds that tests go beyond.
 const (
 	TrimStepMaxRecords      = trimStepMaxRecords
 	TrimmerQueueMaxEntities = trimmerQueueMaxEntities
+	TrimmerLooksMaxEntities = trimmerLooksMaxEntities
 	TrimmerForgetEvery      = trimmerForgetEvery
+	PinsMaxLooked           = pinsMaxLooked
 )

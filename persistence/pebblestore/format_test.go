@@ -35,6 +35,9 @@ func makeFormat1(t *testing.T) *pebblestore.Store {
 	w := newWorld(t, s)
 	c, p := collectionID(1), providerID(1)
 	for n := range 4 {
+		if n == 3 {
+			w.pin(c, "job", w.now.Add(time.Minute))
+		}
 		w.do(c, &collection.Write{Create: true, Changes: []collection.Change{
 			put(collection.MetadataPart, fmt.Appendf(nil, `{"title":"golden %d"}`, n)),
 			put(fmt.Sprintf("d%d", n%3), document(n, 40)), put("large", document(n, 33<<10))}},
@@ -46,9 +49,6 @@ func makeFormat1(t *testing.T) *pebblestore.Store {
 	w.now = w.now.Add(time.Minute)
 	w.trim(c, pebblestore.Policy{Versions: 2})
 	w.trim(p, pebblestore.Policy{Versions: 1})
-	if err := s.Pin(c, 3, "job", w.now); err != nil {
-		t.Fatal(err)
-	}
 	return s
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ type ack struct {
 	time      time.Time
 	number    uint64 // of a provider's counter
 	size      uint64 // of an upload
+	pinned    uint64 // version before, which is pinned
 }
 
 // acks are what was told, in order.
@@ -154,6 +156,8 @@ func (c *client) one() {
 		c.repeat()
 	case what <= 11:
 		c.lock()
+	case what <= 13:
+		c.pin()
 	default:
 		c.write()
 	}
@@ -262,6 +266,27 @@ func (c *client) lock() {
 	c.handle(id, &collection.Locking{Command: lock.Break{Reason: "tidy"}}, c.meta(), func(entity.Answer) ack { return ack{} })
 }
 
+// holderGone is a holder of pins that needs them no more.
+const holderGone = "gone"
+
+func released(_ persistence.EntityID, holder string) (bool, error) { return holder == holderGone, nil }
+
+// pin makes a version that pins the one before: for somebody who will not need it, or only sometimes for one who will, so that
+// there is something to be trimmed.
+func (c *client) pin() {
+	e := &mixedEvent{Content: true, Part: "p", Value: c.choose.n("value", 1000), Holder: holderGone, Until: worldStart.Add(time.Hour)}
+	if c.choose.n("holder", 12) == 0 {
+		e.Holder = "task"
+	}
+	id := c.id(kindMixed)
+	c.handle(id, e, c.meta(), func(a entity.Answer) ack {
+		if e.Holder == holderGone {
+			return ack{}
+		}
+		return ack{pinned: a.Version - 1}
+	})
+}
+
 // repeat sends a command with its key again. It has the same answer, and no effect.
 func (c *client) repeat() {
 	c.mu.Lock()
@@ -366,6 +391,13 @@ func (a *ack) check(s *pebblestore.Store) error {
 		o, err := s.Outcome(a.entity, a.principal, a.key, a.time.Add(-pebblestore.OutcomeMemory))
 		if err != nil || !bytes.Equal(o.GetDigest(), a.digest) {
 			return fmt.Errorf("outcome of key %s: %v, %w", a.key, o, err)
+		}
+	}
+	if a.pinned > 0 {
+		oldest, _ := s.EdgeOf(a.entity)
+		pins := s.PinsOf(a.entity)
+		if i := slices.IndexFunc(pins, func(p persistence.Pin) bool { return p.Version == a.pinned }); i < 0 || oldest > a.pinned {
+			return fmt.Errorf("version %d was pinned: the oldest is %d, pins are %v", a.pinned, oldest, pins)
 		}
 	}
 	return a.checkState(head)

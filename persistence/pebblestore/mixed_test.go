@@ -12,7 +12,7 @@ import (
 )
 
 // mixed is a kind that does what no kind does yet and any may: it has versions, and between them events that make none,
-// with timers, and with parts of their own; and it is found by its state.
+// with timers, and with parts of their own; it is found by its state, and pins its versions.
 type mixed struct{}
 
 const kindMixed persistence.Kind = 98
@@ -31,6 +31,9 @@ type mixedEvent struct {
 	Value   int
 	Was     time.Time
 	Due     time.Time
+
+	Holder string // of a pin of the version before
+	Until  time.Time
 }
 
 func (mixed) Kind() persistence.Kind { return kindMixed }
@@ -79,6 +82,9 @@ func (b mixed) Project(before mixedState, e mixedEvent, at entity.Stamp) (p enti
 		p.Parts = []entity.PartInfo{{ID: e.Part, Removed: e.Removed, Info: fmt.Append(nil, "value ", e.Value)}}
 		p.Index = mixedIndex(e.Part, p.Parts[0].Info)
 		p.Index[0].Removed = e.Removed
+	}
+	if e.Holder != "" && e.Content && at.Version > 1 {
+		p.Pins = []persistence.Pin{{Version: at.Version - 1, Holder: e.Holder, Until: e.Until}}
 	}
 	p.Index = append(p.Index, b.Found(before, b.Evolve(before, e, at))...)
 	if !e.Was.IsZero() || !e.Due.IsZero() {

@@ -5,88 +5,99 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"concord/persistence"
 )
 
-// pinHolderMaxBytes bounds the name of a holder.
-const pinHolderMaxBytes = 512
+// Bounds of pins.
+const (
+	pinHolderMaxBytes = 512 // of the name of a holder
+	pinsMaxLooked     = 128 // of an entity, in one step of retention
+)
 
-// pin holds back retention.
-type pin struct {
-	version uint64
-	holder  string
-	until   time.Time
+// pin writes a pin of the entity at hand.
+func (w *writer) pin(p persistence.Pin) {
+	if len(p.Holder) == 0 || len(p.Holder) > pinHolderMaxBytes || p.Version == 0 {
+		w.err = errors.Join(w.err, fmt.Errorf("pin version %d of %v for a holder with a name of %d bytes, not 1 to %d",
+			p.Version, w.keys.entity, len(p.Holder), pinHolderMaxBytes))
+		return
+	}
+	w.value = binary.BigEndian.AppendUint64(w.value[:0], uint64(p.Until.UnixMicro()))
+	w.set(w.keys.pin(p.Version, p.Holder), w.value)
 }
 
-// Pin keeps the version of the entity, and all above, until the time, whatever the policy says; for an entity without
-// versions it is an event. It is durable when Pin returns. Several holders may pin the same version; a holder that pins
-// it again moves its time. ErrTrimmed: it is too late; ErrNotFound: there is no such version.
-func (s *Store) Pin(e persistence.EntityID, version uint64, holder string, until time.Time) error {
-	if holder == "" || len(holder) > pinHolderMaxBytes {
-		return fmt.Errorf("pin %v: the holder's name has %d bytes, not 1 to %d", e, len(holder), pinHolderMaxBytes)
-	}
-	s.retaining.Lock()
-	defer s.retaining.Unlock()
-	h, err := s.history(e)
-	if err != nil {
-		return fmt.Errorf("pin %v: %w", e, err)
-	}
-	newest, oldest := h.head.Seq, h.edge+1
-	if h.versioned {
-		newest, oldest = h.head.Version, h.base.Version+1
-	}
-	switch {
-	case version == 0 || version > newest:
-		return fmt.Errorf("pin version %d of %v: %w", version, e, persistence.ErrNotFound)
-	case version < oldest:
-		return fmt.Errorf("pin version %d of %v: %w", version, e, persistence.ErrTrimmed)
-	}
-	value := binary.BigEndian.AppendUint64(nil, uint64(until.UnixMicro()))
-	if err := s.db().Set(s.keys(e).pin(version, holder), value, pebble.Sync); err != nil {
-		return fmt.Errorf("pin version %d of %v: %w", version, e, err)
-	}
-	return nil
-}
-
-// Unpin gives up a pin, durably; one that is not there is none.
-func (s *Store) Unpin(e persistence.EntityID, version uint64, holder string) error {
-	if err := s.db().Delete(s.keys(e).pin(version, holder), pebble.Sync); err != nil {
-		return fmt.Errorf("unpin version %d of %v: %w", version, e, err)
-	}
-	return nil
-}
-
-// pinned is the lowest version that a pin holds now, or more than any version. It collects the pins that have lapsed.
-func (h *history) pinned(now time.Time) (lowest uint64, err error) {
+// collectPins finds the lowest version that a pin holds, and removes the pins that hold nothing any more, also those above it. It
+// looks at the lowest pins alone; more: all of them had to go, and there are others.
+//
+// A pin that comes while a step is at work pins what was the newest version then, or a later one: none that the step removes.
+func (h *history) collectPins(o TrimOptions) (more bool, err error) {
 	lower, upper := h.s.keys(h.e).bounds(familyPin)
-	lowest = math.MaxUint64
+	h.held = math.MaxUint64
+	looked := 0
 	err = h.s.walk(lower, upper, func(key, value []byte) error {
 		p, err := parsePin(key[len(lower):], value)
+		if err != nil {
+			return err
+		}
+		if looked++; looked > pinsMaxLooked {
+			more = h.held == math.MaxUint64
+			return errEnough
+		}
+		lapsed, err := h.lapsedPin(p, o)
 		switch {
 		case err != nil:
-			return err
-		case p.until.Before(now):
+			return fmt.Errorf("holder %q of version %d: %w", p.Holder, p.Version, err)
+		case lapsed:
 			h.lapsed = append(h.lapsed, p)
-			return nil
+		default:
+			h.held = min(h.held, p.Version)
 		}
-		lowest = p.version
-		return errEnough // they are in order of their versions
+		return nil
 	})
-	if errors.Is(err, errEnough) {
-		err = nil
+	if err != nil && !errors.Is(err, errEnough) {
+		return false, err
 	}
-	return lowest, err
+	return more, h.removeLapsed()
+}
+
+func (h *history) lapsedPin(p persistence.Pin, o TrimOptions) (bool, error) {
+	if p.Until.Before(o.Now) {
+		return true, nil
+	}
+	if o.Released == nil {
+		return false, nil
+	}
+	return o.Released(h.e, p.Holder)
+}
+
+// removeLapsed removes the pins in a batch of their own: most steps that find some have nothing else to do.
+func (h *history) removeLapsed() error {
+	if len(h.lapsed) == 0 {
+		return nil
+	}
+	b, keys := h.s.db().NewBatch(), h.s.keys(h.e)
+	var err error
+	for _, p := range h.lapsed {
+		if err == nil {
+			err = b.Delete(keys.pin(p.Version, p.Holder), nil)
+		}
+	}
+	if err == nil {
+		err = b.Commit(pebble.NoSync)
+	}
+	if err = errors.Join(err, b.Close()); err != nil {
+		return fmt.Errorf("remove pins: %w", err)
+	}
+	return nil
 }
 
 // parsePin reads a pin from what follows the entity in its key, and its value.
-func parsePin(rest, value []byte) (pin, error) {
+func parsePin(rest, value []byte) (persistence.Pin, error) {
 	if len(rest) < 8 || len(value) != 8 {
-		return pin{}, fmt.Errorf("%w: pin of %d and %d bytes", persistence.ErrCorrupt, len(rest), len(value))
+		return persistence.Pin{}, fmt.Errorf("%w: pin of %d and %d bytes", persistence.ErrCorrupt, len(rest), len(value))
 	}
-	return pin{version: binary.BigEndian.Uint64(rest), holder: string(rest[8:]),
-		until: persistence.TimeOf(int64(binary.BigEndian.Uint64(value)))}, nil
+	return persistence.Pin{Version: binary.BigEndian.Uint64(rest), Holder: string(rest[8:]),
+		Until: persistence.TimeOf(int64(binary.BigEndian.Uint64(value)))}, nil
 }

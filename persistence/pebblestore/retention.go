@@ -20,7 +20,8 @@ type Policy struct {
 	Days     int // what was the newest at some time in the last so many days; 0: no say
 }
 
-func (p Policy) keepsAll() bool { return p.KeepAll || p.Versions <= 0 && p.Days <= 0 }
+// KeepsAll says that nothing goes.
+func (p Policy) KeepsAll() bool { return p.KeepAll || p.Versions <= 0 && p.Days <= 0 }
 
 // OutcomeMemory is how long the record of an outcome stays whatever the policy says, so that a repeated command finds it.
 const OutcomeMemory = 24 * time.Hour
@@ -31,6 +32,9 @@ type TrimOptions struct {
 	Now  time.Time
 	// Needs is the seq of the oldest event that the entity still needs, by its newest state; 0: none. Nil: nobody needs any.
 	Needs func(e persistence.EntityID, state []byte) (uint64, error)
+	// Released says that a holder of pins of the entity needs them no more: they count as lapsed. It must be so for ever. Nil: all
+	// hold until their time.
+	Released func(e persistence.EntityID, holder string) (bool, error)
 	// Read is how far the readers of the log have come: what is above stays. Nil: nobody reads it.
 	Read func(persistence.Partition) persistence.Position
 }
@@ -41,6 +45,7 @@ type Trimmed struct {
 	Parts   int // states of parts that those records wrote
 	Bodies  int // that stood beside them, removed
 	Moved   int // out of their records, since they are still the newest
+	Pins    int // that held nothing any more
 }
 
 func (t *Trimmed) add(step Trimmed) {
@@ -48,6 +53,7 @@ func (t *Trimmed) add(step Trimmed) {
 	t.Parts += step.Parts
 	t.Bodies += step.Bodies
 	t.Moved += step.Moved
+	t.Pins += step.Pins
 }
 
 // Trim removes the part of an entity's history that the policy does not keep and that no pin holds. What is left can be
@@ -61,7 +67,7 @@ func (t *Trimmed) add(step Trimmed) {
 // crash keeps the step and loses them; it becomes durable with the next group.
 func (s *Store) Trim(ctx context.Context, e persistence.EntityID, p Policy, o TrimOptions) (done Trimmed, err error) {
 	var looked persistence.Head
-	for more := !p.keepsAll(); more; {
+	for more := !p.KeepsAll(); more; {
 		var step Trimmed
 		step, more, err = s.retain(ctx, e, p, o, &looked)
 		done.add(step)
@@ -72,8 +78,8 @@ func (s *Store) Trim(ctx context.Context, e persistence.EntityID, p Policy, o Tr
 	return done, nil
 }
 
-// retain is one step: it moves the edge of the history, or, once that is where it belongs, thins out what is above it.
-// looked is how far steps that thin out have come.
+// retain is one step: it collects the pins that hold nothing any more, and moves the edge of the history, or, once that is
+// where it belongs, thins out what is above it. looked is how far steps that thin out have come.
 func (s *Store) retain(ctx context.Context, e persistence.EntityID, p Policy, o TrimOptions, looked *persistence.Head) (
 	done Trimmed, more bool, err error,
 ) {
@@ -92,9 +98,21 @@ func (s *Store) retain(ctx context.Context, e persistence.EntityID, p Policy, o 
 	if err != nil {
 		return done, false, err
 	}
+	more, err = h.collectPins(o)
+	done.Pins = len(h.lapsed)
+	if err != nil || more {
+		return done, more && err == nil, err
+	}
+	trimmed, more, err := h.step(p, o, looked)
+	done.add(trimmed)
+	return done, more, err
+}
+
+// step moves the edge, or thins out.
+func (h *history) step(p Policy, o TrimOptions, looked *persistence.Head) (done Trimmed, more bool, err error) {
 	needed := uint64(math.MaxUint64)
 	if o.Needs != nil {
-		if seq, err := o.Needs(e, h.head.State); err != nil {
+		if seq, err := o.Needs(h.e, h.head.State); err != nil {
 			return done, false, err
 		} else if seq > 0 {
 			needed = seq
@@ -131,8 +149,8 @@ type history struct {
 	base      persistence.Head // before the oldest record that is kept
 	edge      uint64           // its seq; 0: nothing was trimmed
 	versioned bool
-	held      uint64 // lowest version that a pin holds now, or more than any version
-	lapsed    []pin  // that hold nothing any more
+	held      uint64            // lowest version that a pin holds now, or more than any version
+	lapsed    []persistence.Pin // that hold nothing any more
 }
 
 func (s *Store) history(e persistence.EntityID) (*history, error) {
@@ -169,9 +187,6 @@ func (h *history) keepFrom(p Policy, now time.Time) (seq uint64, err error) {
 			return 0, err
 		}
 		target = min(target, at)
-	}
-	if h.held, err = h.pinned(now); err != nil {
-		return 0, err
 	}
 	if target = min(target, h.held); target <= oldest {
 		return h.edge + 1, nil

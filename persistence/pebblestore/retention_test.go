@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"concord/actors/collection"
 	"concord/persistence"
 	"concord/persistence/pebblestore"
 	"concord/persistence/recordpb"
@@ -23,7 +24,9 @@ import (
 type trimmedWorld struct {
 	*history
 	whole  *pebblestore.Store
-	pinned map[persistence.EntityID]map[uint64]time.Time
+	pinned map[persistence.EntityID][]persistence.Pin
+	jobs   int // holders of pins so far; of two in a row both pin
+	freed  map[string]bool
 	edges  map[edgeOf]uint64
 	gone   map[persistence.EntityID]map[uint64]bool // events that are not kept though they are above the edge
 	read   persistence.Position                     // how far the readers of the log have come
@@ -32,7 +35,7 @@ type trimmedWorld struct {
 func newTrimmedWorld(t tester, c chooser) *trimmedWorld {
 	s, whole := open(t, options(vfs.NewMem())), open(t, options(vfs.NewMem()))
 	return &trimmedWorld{history: newHistory(newWorld(t, s, whole), c), whole: whole, read: ^persistence.Position(0),
-		pinned: make(map[persistence.EntityID]map[uint64]time.Time), edges: make(map[edgeOf]uint64),
+		pinned: make(map[persistence.EntityID][]persistence.Pin), freed: make(map[string]bool), edges: make(map[edgeOf]uint64),
 		gone: make(map[persistence.EntityID]map[uint64]bool)}
 }
 
@@ -77,7 +80,7 @@ func (w *trimmedWorld) step() {
 	case 2:
 		w.line.flush()
 		if w.choose.n("pin", 3) == 0 {
-			w.pin()
+			w.pinOne()
 		}
 	case 3:
 		w.line.flush()
@@ -98,7 +101,8 @@ func (w *trimmedWorld) trim() {
 	id := ids[w.choose.n("trimmed", len(ids))]
 	policy := pebblestore.Policy{Versions: w.choose.n("versions", 6), Days: w.choose.n("days", 4)}
 	_, err := w.store.Trim(context.Background(), id, policy, pebblestore.TrimOptions{Fold: fold, Now: w.now,
-		Read: func(persistence.Partition) persistence.Position { return w.read }})
+		Released: func(_ persistence.EntityID, holder string) (bool, error) { return w.freed[holder], nil },
+		Read:     func(persistence.Partition) persistence.Position { return w.read }})
 	if err != nil {
 		w.t.Fatalf("trim: %v", err)
 	}
@@ -110,6 +114,12 @@ func (w *trimmedWorld) trim() {
 		w.t.Fatalf("trim %v by %+v: it begins at %d now, not at %d", id, policy, oldest, want)
 	}
 	w.edges[edgeOf{id, w.versioned(id)}] = oldest
+	if !policy.KeepsAll() {
+		w.pinned[id] = slices.DeleteFunc(w.pinned[id], func(p persistence.Pin) bool { return !w.holds(p) })
+	}
+	if have := w.store.PinsOf(id); fmt.Sprint(have) != fmt.Sprint(w.pinned[id]) {
+		w.t.Fatalf("pins of %v: %v, not %v", id, have, w.pinned[id])
+	}
 	w.thinned(id, policy)
 }
 
@@ -141,9 +151,9 @@ func (w *trimmedWorld) oldestBy(id persistence.EntityID, p pebblestore.Policy) u
 		}
 		oldest = min(oldest, uint64(max(1, n)))
 	}
-	for version, until := range w.pinned[id] {
-		if !until.Before(w.now) {
-			oldest = min(oldest, version)
+	for _, p := range w.pinned[id] {
+		if w.holds(p) {
+			oldest = min(oldest, p.Version)
 		}
 	}
 	return max(before, w.readBy(marks, oldest, id))
@@ -171,35 +181,40 @@ func (w *trimmedWorld) readBy(marks []*recordpb.Record, oldest uint64, id persis
 	return oldest
 }
 
-func (w *trimmedWorld) pin() {
+func (w *trimmedWorld) holds(p persistence.Pin) bool {
+	return !p.Until.Before(w.now) && !w.freed[p.Holder]
+}
+
+// pinOne releases a holder, or makes a version that pins the one before.
+func (w *trimmedWorld) pinOne() {
+	if w.choose.n("release", 4) == 0 {
+		w.freed[fmt.Sprint("job-", w.jobs)] = true
+		w.jobs++
+		return
+	}
+	p := persistence.Pin{Holder: fmt.Sprint("job-", w.jobs+w.choose.n("job", 2)),
+		Until: w.now.Add(time.Duration(w.choose.n("hours", 72)) * time.Hour)}
 	id := collectionID(w.choose.n("collection", w.collections))
+	if w.choose.n("mixed", 4) == 0 {
+		id = mixedID(w.choose.n("which", 2))
+	}
 	head, err := w.store.Head(id)
 	if err != nil || head.Version == 0 {
 		return // nothing but its lock is known
 	}
-	version := uint64(1 + w.choose.n("pin", int(head.Version)))
-	if w.choose.n("unpin", 3) == 0 {
-		if err := w.store.Unpin(id, version, "job"); err != nil {
-			w.t.Fatalf("unpin: %v", err)
-		}
-		delete(w.pinned[id], version)
+	if id.Kind == kindMixed {
+		w.do(id, &mixedEvent{Content: true, Holder: p.Holder, Until: p.Until}, byAnn)
+	} else {
+		w.pin(id, p.Holder, p.Until)
+		w.do(id, &collection.Write{Create: true, Changes: []collection.Change{put("d00", document(w.choose.n("value", w.values), 40))}}, byAnn)
+		delete(w.line.pins, id) // it may have changed nothing
+	}
+	w.line.flush()
+	p.Version = head.Version
+	if after, err := w.store.Head(id); err != nil || after.Version == head.Version {
 		return
 	}
-	until := w.now.Add(time.Duration(w.choose.n("hours", 72)) * time.Hour)
-	err = w.store.Pin(id, version, "job", until)
-	if oldest, _ := w.store.EdgeOf(id); version < oldest {
-		if !errors.Is(err, persistence.ErrTrimmed) {
-			w.t.Fatalf("pin of version %d below the edge %d: %v", version, oldest, err)
-		}
-		return
-	}
-	if err != nil {
-		w.t.Fatalf("pin: %v", err)
-	}
-	if w.pinned[id] == nil {
-		w.pinned[id] = make(map[uint64]time.Time)
-	}
-	w.pinned[id][version] = until
+	w.pinned[id] = append(w.pinned[id], p)
 }
 
 // What retention keeps reads as it did in a copy that was never trimmed; what it removes says so.
@@ -215,10 +230,12 @@ func TestRetentionAgainstAnUntrimmedCopy(t *testing.T) {
 		sound(t, w.store)
 		derived := w.store.Raw(pebblestore.DerivedFamilies...)
 		wreck(t, w.store, drawn{t}, derived)
+		pins := w.store.Raw('P')
 		if _, err := w.store.Rebuild(context.Background(), fold, ""); err != nil {
 			t.Fatalf("rebuild: %v", err)
 		}
 		sameRecords(t, derived, w.store.Raw(pebblestore.DerivedFamilies...))
+		sameRecords(t, pins, w.store.Raw('P')) // also those that are collected stay away
 	})
 }
 

@@ -76,7 +76,7 @@ type Store struct {
 	group uint64          // of Append alone
 
 	writing   sync.Mutex // held while a group is committed, and by retention while it commits what the group must not change
-	retaining sync.Mutex // one step of retention, or one pin, at a time; taken before writing
+	retaining sync.Mutex // one step of retention at a time; taken before writing
 
 	failed  atomic.Pointer[error]
 	failing sync.Once

@@ -36,8 +36,8 @@ func (w *trimmedWorld) thinned(id persistence.EntityID, p pebblestore.Policy) {
 		if !persistence.TimeOf(rec.GetTime()).After(w.now.AddDate(0, 0, -p.Days)) {
 			old = rec.GetSeq()
 		}
-		for version, until := range w.pinned[id] {
-			if rec.GetVersion() == version && version > last && !until.Before(w.now) {
+		for _, pin := range w.pinned[id] {
+			if rec.GetVersion() == pin.Version && pin.Version > last && w.holds(pin) {
 				keep = min(keep, rec.GetSeq())
 			}
 		}

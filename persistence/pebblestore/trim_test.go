@@ -1,6 +1,7 @@
 package pebblestore_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -168,59 +169,190 @@ func TestTrimOfAnExpiredUpload(t *testing.T) {
 	}
 }
 
-// A pin outlives a restart, holds what is above it, too, and lapses.
+// trimBut is trim while holders are released.
+func (w *world) trimBut(id persistence.EntityID, p pebblestore.Policy, released map[string]bool) pebblestore.Trimmed {
+	w.t.Helper()
+	w.line.flush()
+	done, err := w.store.Trim(context.Background(), id, p, pebblestore.TrimOptions{Fold: fold, Now: w.now,
+		Released: func(_ persistence.EntityID, holder string) (bool, error) { return released[holder], nil }})
+	if err != nil {
+		w.t.Fatalf("trim: %v", err)
+	}
+	return done
+}
+
+// begins demands that the history begins at the version, and has these pins.
+func (w *world) begins(id persistence.EntityID, want uint64, pins ...string) {
+	w.t.Helper()
+	oldest, _ := w.store.EdgeOf(id)
+	have := []string{}
+	for _, p := range w.store.PinsOf(id) {
+		have = append(have, fmt.Sprint(p.Holder, "@", p.Version))
+	}
+	if oldest != want || fmt.Sprint(have) != fmt.Sprint(pins) {
+		w.t.Fatalf("the history begins at %d with pins %v, not at %d with %v", oldest, have, want, pins)
+	}
+}
+
+// A pin outlives a restart, holds what is above it, too, and lapses: by time, or when its holder is released.
 func TestPinsHoldVersions(t *testing.T) {
 	disk := vfs.NewCrashableMem()
 	s := open(t, options(disk))
 	w := newWorld(t, s)
 	id := collectionID(1)
 	for n := range 20 {
+		for _, holder := range map[int][]string{7: {"task-1", "task-2"}, 12: {"task-3"}, 15: {"task-4"}}[n] {
+			w.pin(id, holder, w.now.Add(time.Hour))
+		}
 		w.write(id, put("d", document(n, 60)))
 	}
 	w.line.flush()
-	for _, row := range []struct {
-		version uint64
-		holder  string
-		want    error
-	}{{7, "task-1", nil}, {7, "task-2", nil}, {12, "session", nil}, {21, "task-3", persistence.ErrNotFound}, {0, "task-3", persistence.ErrNotFound}} {
-		if err := s.Pin(id, row.version, row.holder, w.now.Add(time.Hour)); !errors.Is(err, row.want) {
-			t.Fatalf("pin %+v: %v", row, err)
-		}
-	}
-	if err := s.Pin(id, 7, "", w.now); err == nil {
-		t.Error("a pin without a holder was taken")
-	}
 	left := disk.CrashClone(vfs.CrashCloneCfg{})
 	closeStore(t, s)
 	s = open(t, options(left))
 	defer closeStore(t, s)
 	w = newWorld(t, s)
-	begins := func(want uint64) {
-		t.Helper()
-		w.trim(id, pebblestore.Policy{Versions: 2})
-		if oldest, _ := s.EdgeOf(id); oldest != want {
-			t.Fatalf("the history begins at %d, not at %d", oldest, want)
+	two := pebblestore.Policy{Versions: 2}
+	w.trim(id, two)
+	w.begins(id, 7, "task-1@7", "task-2@7", "task-3@12", "task-4@15")
+	w.trimBut(id, two, map[string]bool{"task-1": true, "task-3": true})
+	w.begins(id, 7, "task-2@7", "task-4@15") // one above a pin that holds goes, too
+	w.trimBut(id, two, map[string]bool{"task-2": true})
+	w.begins(id, 15, "task-4@15")
+	w.now = w.now.Add(2 * time.Hour)
+	w.trim(id, two)
+	w.begins(id, 19)
+	sound(t, s)
+}
+
+// What a policy keeps by itself is not pinned for ever: pins that hold nothing go, though nothing else does.
+func TestPinsGoBeforeTheirVersions(t *testing.T) {
+	s := open(t, options(vfs.NewMem()))
+	defer closeStore(t, s)
+	w := newWorld(t, s)
+	id := collectionID(1)
+	for n := range 5 {
+		if n > 0 {
+			w.pin(id, fmt.Sprint("task-", n), w.now.Add(time.Hour))
 		}
+		w.write(id, put("d", document(n, 60)))
 	}
-	begins(7)
-	unpin := func(version uint64, holder string) {
+	done := w.trimBut(id, pebblestore.Policy{Versions: 100}, map[string]bool{"task-2": true, "task-4": true})
+	if done.Pins != 2 || done.Records != 0 {
+		t.Errorf("it did %+v", done)
+	}
+	w.begins(id, 1, "task-1@1", "task-3@3")
+	w.trimBut(id, pebblestore.Policy{}, map[string]bool{"task-1": true})
+	w.begins(id, 1, "task-1@1", "task-3@3") // where all is kept, pins are not looked at
+}
+
+// A step looks at so many pins at most: asks of them are bounded, however often a collection is edited.
+func TestPinsAreLookedAtInSteps(t *testing.T) {
+	s := open(t, options(vfs.NewMem()))
+	defer closeStore(t, s)
+	w := newWorld(t, s)
+	id := collectionID(1)
+	const pins = 3*pebblestore.PinsMaxLooked + 10
+	for n := range pins + 1 {
+		if n > 0 {
+			w.pin(id, "task", w.now.Add(time.Hour))
+		}
+		w.write(id, put("d", document(n, 60)))
+	}
+	w.line.flush()
+	asked, released := 0, false
+	trim := func() pebblestore.Trimmed {
 		t.Helper()
-		if err := s.Unpin(id, version, holder); err != nil {
+		asked = 0
+		done, err := s.Trim(context.Background(), id, pebblestore.Policy{Versions: 1}, pebblestore.TrimOptions{Fold: fold, Now: w.now,
+			Released: func(persistence.EntityID, string) (bool, error) { asked++; return released, nil }})
+		if err != nil {
 			t.Fatal(err)
 		}
+		return done
 	}
-	unpin(7, "task-1")
-	begins(7)
-	unpin(7, "task-2")
-	unpin(7, "nobody")
-	begins(12)
-	if err := s.Pin(id, 7, "late", w.now.Add(time.Hour)); !errors.Is(err, persistence.ErrTrimmed) {
-		t.Errorf("a pin that is too late: %v", err)
+	if done := trim(); done != (pebblestore.Trimmed{}) || asked != pebblestore.PinsMaxLooked {
+		t.Errorf("all hold: it did %+v, and asked %d times", done, asked)
 	}
-	w.now = w.now.Add(2 * time.Hour)
-	begins(19)
-	if pins := s.Raw('P'); len(pins) != 0 {
-		t.Errorf("%d pins are left that hold nothing", len(pins))
+	released = true
+	if done := trim(); done.Pins != pins || done.Records != pins || asked != pins {
+		t.Errorf("none holds: it did %+v, and asked %d times", done, asked)
+	}
+	w.begins(id, pins+1)
+	sound(t, s)
+}
+
+// Where it is not known whether a holder still needs its versions, nothing goes.
+func TestTrimNeedsToKnowTheHolders(t *testing.T) {
+	s := open(t, options(vfs.NewMem()))
+	defer closeStore(t, s)
+	w := newWorld(t, s)
+	id := collectionID(1)
+	for n := range 5 {
+		if n == 3 {
+			w.pin(id, "task", w.now.Add(time.Hour))
+		}
+		w.write(id, put("d", document(n, 60)))
+	}
+	w.line.flush()
+	unknown := errors.New("the holder cannot be read")
+	_, err := s.Trim(context.Background(), id, pebblestore.Policy{Versions: 1}, pebblestore.TrimOptions{Fold: fold, Now: w.now,
+		Released: func(persistence.EntityID, string) (bool, error) { return true, unknown }})
+	if !errors.Is(err, unknown) {
+		t.Errorf("trim: %v", err)
+	}
+	w.begins(id, 1, "task@3")
+}
+
+// A bulk of edits keeps what it has replaced while it can be taken back, however much is written since, and gives the space back
+// after that.
+func TestReleasedPinsFreeSpace(t *testing.T) {
+	s := open(t, options(vfs.NewMem()).Tune(func(*pebble.Options) {}))
+	defer closeStore(t, s)
+	w := newWorld(t, s)
+	one := pebblestore.Policy{Versions: 1}
+	const collections, later = 120 / underRace, 3
+	writeAll := func(n int) {
+		for i := range collections {
+			w.write(collectionID(i), put("inline", incompressible(n*collections+i, 8<<10)),
+				put("beside", incompressible(n*collections+i, 40<<10)))
+		}
+	}
+	writeAll(0)
+	for i := range collections {
+		w.trim(collectionID(i), one)
+	}
+	before := w.diskSpace()
+	for i := range collections {
+		w.pin(collectionID(i), "task", w.now.Add(24*time.Hour))
+	}
+	for n := range 1 + later {
+		writeAll(1 + n)
+	}
+	for i := range collections {
+		id := collectionID(i)
+		if done := w.trim(id, one); done.Records > 0 || done.Pins > 0 {
+			t.Fatalf("%v is pinned: %+v", id, done)
+		}
+		for _, part := range []string{"inline", "beside"} {
+			p, err := s.PartAt(id, part, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			size := map[string]int{"inline": 8 << 10, "beside": 40 << 10}[part]
+			if body, err := s.Body(id, p.Place); err != nil || !bytes.Equal(body, incompressible(i, size)) {
+				t.Fatalf("part %q of %v at version 1: %d bytes, %v", part, id, len(body), err)
+			}
+		}
+	}
+	if held := w.diskSpace(); held < before*(2+later)*9/10 {
+		t.Errorf("%d bytes before, and only %d with all that is pinned", before, held)
+	}
+	for i := range collections {
+		w.trimBut(collectionID(i), one, map[string]bool{"task": true})
+	}
+	if after := w.diskSpace(); after > before*11/10 {
+		t.Errorf("%d bytes before, %d after", before, after)
 	}
 	sound(t, s)
 }
@@ -243,10 +375,10 @@ func TestTrimWhileCommitting(t *testing.T) {
 				return
 			default:
 			}
-			id := persistence.EntityID{Kind: persistence.Kind(1 + choose.IntN(3)), Provider: "lib",
+			id := persistence.EntityID{Kind: trimmedKinds[choose.IntN(len(trimmedKinds))], Provider: "lib",
 				ID: fmt.Sprintf("%d-%d", choose.IntN(3), choose.IntN(2))}
 			done, err := s.Trim(context.Background(), id, pebblestore.Policy{Versions: 1 + choose.IntN(3)},
-				pebblestore.TrimOptions{Fold: fold, Now: worldStart})
+				pebblestore.TrimOptions{Fold: fold, Now: worldStart, Released: released})
 			if err != nil {
 				t.Errorf("trim: %v", err)
 				return

@@ -104,9 +104,6 @@ func (t *trim) moveEdge(head persistence.Head) error {
 		return fmt.Errorf("encode the edge: %w", err)
 	}
 	t.set(t.keys.edge(), base)
-	for _, p := range t.lapsed {
-		t.remove(t.keys.pin(p.version, p.holder))
-	}
 	return t.err
 }
 

@@ -15,8 +15,9 @@ import (
 // Bounds of a Trimmer.
 const (
 	trimmerQueueMaxEntities = 4096
-	trimmerEveryVersions    = 16 // or events: how often a growing entity is looked at, if its policy does not count versions
-	trimmerSurplusShare     = 4  // a history may grow beyond its policy by this share of it before it is trimmed
+	trimmerLooksMaxEntities = trimmerQueueMaxEntities / 2 // of the queue, up to which Look adds to it: groups find the rest
+	trimmerEveryVersions    = 16                          // or events: how often a growing entity is looked at, if its policy does not count versions
+	trimmerSurplusShare     = 4                           // a history may grow beyond its policy by this share of it before it is trimmed
 	trimmerForgetEvery      = time.Hour
 	trimmerSweepEvery       = 24 * time.Hour
 	trimmerSweepMaxEntities = 1024 // read at once
@@ -32,6 +33,8 @@ type TrimmerOptions struct {
 	Now    func() time.Time                                   // of the domain
 	Needs  func(persistence.EntityID, []byte) (uint64, error) // see TrimOptions
 	Read   func(persistence.Partition) persistence.Position
+	// Released is that of TrimOptions.
+	Released func(e persistence.EntityID, holder string) (bool, error)
 	// OutcomesMaxBytes bounds the index of remembered outcomes. 0: no bound.
 	OutcomesMaxBytes uint64
 
@@ -52,6 +55,7 @@ type Trimmer struct {
 	queued map[persistence.EntityID]struct{}
 	missed bool // the queue was full: a sweep finds who was left out
 	wake   chan struct{}
+	room   chan struct{} // closed when there is a place again for those that wait in Look; nil: nobody does
 }
 
 // NewTrimmer makes a trimmer that works while Run runs.
@@ -72,7 +76,7 @@ func (t *Trimmer) Committed(group []*persistence.Entry) {
 // grown says that the entity has grown by enough since it was last looked at. It looks at the entry alone.
 func (t *Trimmer) grown(e *persistence.Entry) bool {
 	p := t.o.Policy(e.Entity)
-	if p.keepsAll() {
+	if p.KeepsAll() {
 		return false
 	}
 	every := uint64(trimmerEveryVersions)
@@ -90,27 +94,53 @@ func (t *Trimmer) grown(e *persistence.Entry) bool {
 
 func (t *Trimmer) enqueue(e persistence.EntityID) {
 	t.mu.Lock()
-	_, there := t.queued[e]
-	full := len(t.queue) >= trimmerQueueMaxEntities
-	switch {
-	case there:
-	case full:
-		t.missed = true
-	default:
-		t.queue = append(t.queue, e)
-		t.queued[e] = struct{}{}
-	}
+	there := t.place(e, trimmerQueueMaxEntities)
+	t.missed = t.missed || !there
 	t.mu.Unlock()
-	switch {
-	case there:
-	case full:
-		if t.o.Dropped != nil {
-			t.o.Dropped()
-		}
+	if !there && t.o.Dropped != nil {
+		t.o.Dropped()
+	}
+}
+
+// place puts the entity into the queue, once, unless that has as many.
+func (t *Trimmer) place(e persistence.EntityID, most int) (there bool) {
+	if _, there := t.queued[e]; there {
+		return true
+	}
+	if len(t.queue) >= most {
+		return false
+	}
+	t.queue = append(t.queue, e)
+	t.queued[e] = struct{}{}
+	select {
+	case t.wake <- struct{}{}:
 	default:
+	}
+	return true
+}
+
+// Look has the entity looked at soon, since something else than time and growth may have made its history longer than its policy:
+// what held it was released. It waits while the queue is half full, so that groups find a place all the same. The error is that
+// of the context.
+func (t *Trimmer) Look(ctx context.Context, e persistence.EntityID) error {
+	if t.o.Policy(e).KeepsAll() {
+		return nil
+	}
+	for {
+		t.mu.Lock()
+		there := t.place(e, trimmerLooksMaxEntities)
+		if !there && t.room == nil {
+			t.room = make(chan struct{})
+		}
+		room := t.room
+		t.mu.Unlock()
+		if there {
+			return nil
+		}
 		select {
-		case t.wake <- struct{}{}:
-		default:
+		case <-ctx.Done():
+			return fmt.Errorf("have %v looked at by retention: %w", e, context.Cause(ctx))
+		case <-room:
 		}
 	}
 }
@@ -125,6 +155,10 @@ func (t *Trimmer) next() (e persistence.EntityID, ok bool) {
 	e = t.queue[0]
 	t.queue = t.queue[1:]
 	delete(t.queued, e)
+	if t.room != nil && len(t.queue) < trimmerLooksMaxEntities {
+		close(t.room)
+		t.room = nil
+	}
 	return e, true
 }
 
@@ -157,7 +191,8 @@ func (t *Trimmer) Run(ctx context.Context) error {
 }
 
 func (t *Trimmer) trim(ctx context.Context, e persistence.EntityID) {
-	done, err := t.store.Trim(ctx, e, t.o.Policy(e), TrimOptions{Fold: t.o.Fold, Now: t.o.Now(), Needs: t.o.Needs, Read: t.o.Read})
+	done, err := t.store.Trim(ctx, e, t.o.Policy(e), TrimOptions{
+		Fold: t.o.Fold, Now: t.o.Now(), Needs: t.o.Needs, Released: t.o.Released, Read: t.o.Read})
 	if err != nil && ctx.Err() == nil {
 		t.o.Failed(e, err)
 	}
@@ -214,7 +249,7 @@ func (t *Trimmer) Sweep(ctx context.Context) error {
 				return fmt.Errorf("sweep partition %d: %w", p, err)
 			}
 			for _, e := range entities {
-				if ctx.Err() == nil && !t.o.Policy(e).keepsAll() {
+				if ctx.Err() == nil && !t.o.Policy(e).KeepsAll() {
 					t.trim(ctx, e)
 				}
 			}

@@ -133,6 +133,74 @@ func TestTrimmerIsBounded(t *testing.T) {
 	})
 }
 
+// What was released is looked at soon. Who has much of it looked at waits for places, and leaves those that groups need.
+func TestTrimmerLooksAtWhatIsReleased(t *testing.T) {
+	if underRace > 1 {
+		t.Skip("thousands of entities are too much for the race detector; the other tests are the same to it")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		released := false
+		w := newTrimmerWorld(t, func(e persistence.EntityID) pebblestore.Policy {
+			return pebblestore.Policy{Versions: 1, KeepAll: e == collectionID(0)}
+		})
+		w.trimmer = pebblestore.NewTrimmer(w.store, pebblestore.TrimmerOptions{Fold: fold, Now: time.Now,
+			Policy: func(e persistence.EntityID) pebblestore.Policy {
+				return pebblestore.Policy{Versions: 1, KeepAll: e == collectionID(0)}
+			},
+			Released: func(persistence.EntityID, string) (bool, error) { return released, nil },
+			Failed:   func(e persistence.EntityID, err error) { t.Errorf("%v: %v", e, err) },
+			Dropped:  func() { w.dropped++ },
+		})
+		w.line.observe = nil
+		const entities = pebblestore.TrimmerQueueMaxEntities
+		for n := range entities {
+			w.write(collectionID(n), put("d", document(1, 60)))
+			w.pin(collectionID(n), "task", time.Now().Add(30*24*time.Hour))
+			w.write(collectionID(n), put("d", document(2, 60)))
+		}
+		w.line.flush()
+		ctx, leave := context.WithCancel(t.Context())
+		looked, ended := 0, make(chan error, 1)
+		look := func(ctx context.Context) {
+			for ; looked < entities; looked++ {
+				if err := w.trimmer.Look(ctx, collectionID(looked)); err != nil {
+					ended <- err
+					return
+				}
+			}
+			ended <- nil
+		}
+		go look(ctx)
+		synctest.Wait()
+		if looked != 1+pebblestore.TrimmerLooksMaxEntities { // one has nothing to be done for
+			t.Errorf("%d are to be looked at while nobody does", looked)
+		}
+		leave()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("who leaves: %v", err)
+		}
+		stop := w.run(t) // its first sweep finds that all is held
+		if kept := w.versionsKept(collectionID(entities - 1)); kept != 2 {
+			t.Errorf("%d versions are kept of what is pinned", kept)
+		}
+		released, looked = true, 0
+		go look(t.Context())
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		for n := range entities {
+			if kept := w.versionsKept(collectionID(n)); kept != 1 && n > 0 {
+				t.Fatalf("%d versions of %v are kept", kept, collectionID(n))
+			}
+		}
+		if kept := w.versionsKept(collectionID(0)); kept != 2 || w.dropped > 0 {
+			t.Errorf("%d versions are kept of what is kept whole; %d were dropped", kept, w.dropped)
+		}
+		stop()
+	})
+}
+
 // Time makes a history too long, too: an entity that nobody writes to is trimmed within a day. Outcomes are looked at
 // every hour.
 func TestTrimmerSweepsDaily(t *testing.T) {

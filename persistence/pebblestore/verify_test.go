@@ -121,16 +121,16 @@ func tamperWorld(t *testing.T) *trimmedWorld {
 		t.Fatal(err)
 	}
 	c := collectionID(9)
-	for n := range 4 { // outcomes that are young, of events that are trimmed
+	for n := range 5 { // outcomes that are young, of events that are trimmed
+		if n == 4 {
+			w.pin(c, "job", w.now)
+		}
 		w.do(c, &collection.Write{Create: true, Changes: []collection.Change{put("d", document(n, 50))}},
 			entity.Meta{Principal: "ann", Key: string(rune('a' + n)), KeyDigest: []byte("digest")})
 	}
 	w.line.flush()
 	if _, err := w.store.Trim(context.Background(), c, pebblestore.Policy{Versions: 1},
 		pebblestore.TrimOptions{Fold: fold, Now: w.now}); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.store.Pin(c, 4, "job", w.now); err != nil {
 		t.Fatal(err)
 	}
 	return w

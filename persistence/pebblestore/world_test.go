@@ -89,11 +89,21 @@ type line struct {
 	done    []func()
 	last    persistence.LSN
 	durable persistence.LSN
+	pins    map[persistence.EntityID][]persistence.Pin // that the next version of the entity comes with, of the version before
 	observe func([]*persistence.Entry)
 	fail    func(error)
 }
 
 func (l *line) Submit(e *persistence.Entry, done func()) persistence.LSN {
+	for i := range e.Records {
+		if r := &e.Records[i]; r.Beside.Content {
+			for _, p := range l.pins[e.Entity] {
+				p.Version = r.Beside.Version - 1
+				r.Beside.Pins = append(r.Beside.Pins, p)
+			}
+			delete(l.pins, e.Entity)
+		}
+	}
 	l.group, l.done = append(l.group, e), append(l.done, done)
 	l.last++
 	return l.last
@@ -150,7 +160,7 @@ var worldStart = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // newWorld runs on the store; what it commits is also appended to the copies.
 func newWorld(t tester, s *pebblestore.Store, copies ...*pebblestore.Store) *world {
 	w := &world{t: t, store: s, now: worldStart, live: make(map[persistence.EntityID]entity.Live)}
-	w.line = &line{journal: []persistence.Journal{s}, fail: func(err error) { t.Fatalf("append: %v", err) }}
+	w.line = &line{journal: []persistence.Journal{s}, pins: make(map[persistence.EntityID][]persistence.Pin), fail: func(err error) { t.Fatalf("append: %v", err) }}
 	for _, c := range copies {
 		w.line.journal = append(w.line.journal, c)
 	}
@@ -189,6 +199,11 @@ func (w *world) entity(id persistence.EntityID) entity.Live {
 	}
 	w.live[id] = live
 	return live
+}
+
+// pin has the next version of the entity pin the one before it.
+func (w *world) pin(id persistence.EntityID, holder string, until time.Time) {
+	w.line.pins[id] = append(w.line.pins[id], persistence.Pin{Holder: holder, Until: until})
 }
 
 // passivate drops all live entities: the next command loads them from the store.

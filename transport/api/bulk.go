@@ -74,15 +74,16 @@ type BulkItemPage struct {
 type BulkAsked struct {
 	Task         string          `json:"task"`
 	Type         string          `json:"type,omitempty"`
-	Instructions json.RawMessage `json:"instructions"`
+	Instructions json.RawMessage `json:"instructions,omitempty" doc:"Left out of a roll-back"`
 	Targets      json.RawMessage `json:"targets" doc:"What the list was made from; ids and items are left out"`
 	Body         json.RawMessage `json:"body,omitempty" doc:"The request as it came; left out if it was longer than 64 KiB"`
 }
 
-// BulkWords is for aliases of bulk updates. The operation is in no table: who may ask it is judged by the one that the alias is
-// of.
+// BulkWords is for aliases of bulk updates and of roll-backs. The operations are in no table: who may ask them is judged by the one
+// that the alias is of.
 type BulkWords struct {
 	Posted        *transport.Operation // what a task was asked for with, byte for byte; nothing if that is not kept
+	End           *transport.Operation // waits for the end of a task, and shows it as bulk.get: at the latest to the request's deadline or 30 s
 	Enabled       func() bool          // says whether bulk updates may be asked for
 	ChunkMaxBytes int                  // of a chunk of an upload
 }

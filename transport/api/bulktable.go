@@ -45,5 +45,9 @@ func bulkTable() []*transport.Operation {
 		verb("cancel", "End the task at the border of an item; what it has done stays"),
 		{Name: "bulk.retry", Method: "POST", Path: pathBulk + "/retry", HasID: true, Right: transport.RightUpdate, Keyed: true,
 			Doc: "Begin a task with the failed items of one that has ended", Body: BulkRetry{}, Answer: BulkTask{}, Status: 202},
+		{Name: "bulk.rollback", Method: "POST", Path: pathBulk + "/rollback", HasID: true, Right: transport.RightUpdate, Keyed: true,
+			Doc: "Take back what a task has updated, as a task; one that is open is cancelled first. What an earlier roll-back has " +
+				"left is taken up again. A roll-back is rolled back in the same way",
+			Params: []transport.Param{paramDryRun}, Body: BulkRollback{}, Answer: BulkTask{}, Status: 202},
 	}
 }

@@ -258,6 +258,11 @@ type PropagationCause = propagation.Cause
 // Propagation is a job that brings linked fields up to date.
 type Propagation = propagation.Result
 
+// PropagationRollback takes back the change that has caused a job.
+type PropagationRollback struct {
+	Reason string `json:"reason,omitempty" doc:"Why; kept in the history of the source or the authority. Left out: which job is taken back"`
+}
+
 // PropagationPage is a page of jobs, the newest first.
 type PropagationPage struct {
 	Items []Propagation `json:"items"`

@@ -117,5 +117,10 @@ func propagationTable() []*transport.Operation {
 		verb("resume", "Go on with a paused job"),
 		verb("cancel", "End the job at the border of a collection; what it has done stays, and an audit brings the rest up to date"),
 		verb("retry", "Try the failed links of an ended job again"),
+		{Name: "propagation.rollback", Method: "POST", Path: pathPropagation + "/rollback", HasID: true, Right: transport.RightUpdate, Keyed: true,
+			Doc: "Take back the change that has caused a job, as a new change with a job of its own; that of a base URL takes the right " +
+				"admin, as the change does. Refused if there is a newer change, or if it has unlinked fields",
+			Params: []transport.Param{paramDryRun}, Body: PropagationRollback{}, Answer: LinkChanged{}, Status: 202,
+			Also: []transport.Outcome{{Status: 200, Answer: LinkChanged{}, Doc: "Taken back, or would be; no linked field has to follow"}}},
 	}
 }

@@ -41,7 +41,7 @@ var (
 func Table() []*transport.Operation {
 	table := append(collectionTable(), historyTable()...)
 	for _, more := range [][]*transport.Operation{documentTable(), lockTable(), typeTable(),
-		sourceTable(), authorityTable(), linkTable(), propagationTable(), bulkTable(), uploadTable(), adminTable()} {
+		sourceTable(), authorityTable(), linkTable(), propagationTable(), bulkTable(), editTable(), uploadTable(), adminTable()} {
 		table = append(table, more...)
 	}
 	return table

@@ -100,6 +100,12 @@ func (c *Client) BulkRetry(ctx context.Context, id string, r BulkRetry, options 
 	return ask[BulkTask](ctx, c, "bulk.retry", id, r, with(options, oneLongAttempt()))
 }
 
+// BulkRollback begins a task that takes back what another one has updated; one that is open is cancelled first, and its end waited
+// for. With DryRun the task says what would be taken back, and writes nothing. A roll-back is taken back in the same way.
+func (c *Client) BulkRollback(ctx context.Context, id string, r BulkRollback, options ...CallOption) (*BulkTask, error) {
+	return ask[BulkTask](ctx, c, "bulk.rollback", id, r, with(options, oneLongAttempt()))
+}
+
 // Bulks yields the tasks, the newest first; an error is the last that it yields.
 func (c *Client) Bulks(ctx context.Context, options ...CallOption) iter.Seq2[BulkTask, error] {
 	return pages(func(options []CallOption) ([]BulkTask, string, error) {

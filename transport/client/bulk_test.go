@@ -125,6 +125,10 @@ func TestBulkRequestsKeepTheirBytes(t *testing.T) {
 			_, err := c.BulkRetry(ctx, "t1", client.BulkRetry{Name: "again"})
 			return err
 		},
+		`{"onConflict":"force","onLocked":"fail"}`: func(ctx context.Context, c *client.Client) error {
+			_, err := c.BulkRollback(ctx, "t1", client.BulkRollback{OnConflict: "force", OnLocked: "fail"})
+			return err
+		},
 		`{"state":["FAILED","SKIPPED"]}`: func(ctx context.Context, c *client.Client) error {
 			_, err := c.BulkItems(ctx, "t1", client.InStates(client.ItemFailed, client.ItemSkipped))
 			return err

@@ -32,6 +32,9 @@ func methodOf(operation string) string {
 func TestEveryOperationHasAMethod(t *testing.T) {
 	has := reflect.TypeFor[*client.Client]()
 	for _, op := range api.Table() {
+		if len(op.Files) > 0 {
+			continue // files go over HTTP: the client reads pages
+		}
 		method, ok := has.MethodByName(methodOf(op.Name))
 		if !ok {
 			t.Errorf("%s has no method %s", op.Name, methodOf(op.Name))

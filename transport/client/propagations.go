@@ -65,6 +65,12 @@ func (c *Client) PropagationRetry(ctx context.Context, id string, options ...Cal
 	return ask[Propagation](ctx, c, "propagation.retry", id, nil, options)
 }
 
+// PropagationRollback takes back the change that has caused a job, as a new change: the answer names its job, if linked fields have
+// to follow. With DryRun it says what would come of it.
+func (c *Client) PropagationRollback(ctx context.Context, id string, r PropagationRollback, options ...CallOption) (*LinkChanged, error) {
+	return ask[LinkChanged](ctx, c, "propagation.rollback", id, r, options)
+}
+
 // Propagations yields the jobs, the newest first; an error is the last that it yields.
 func (c *Client) Propagations(ctx context.Context, options ...CallOption) iter.Seq2[Propagation, error] {
 	return pages(func(options []CallOption) ([]Propagation, string, error) {

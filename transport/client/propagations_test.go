@@ -105,6 +105,10 @@ func TestAuthoritiesKeepTheirBytes(t *testing.T) {
 			_, err := c.SourceSetURL(ctx, "names", "https://a.example.org/?a=<&b=")
 			return err
 		},
+		`{"reason":"a < b"}`: func(ctx context.Context, c *client.Client) error {
+			_, err := c.PropagationRollback(ctx, "j1", client.PropagationRollback{Reason: "a < b"})
+			return err
+		},
 		`{"baseUrl":null}`: func(ctx context.Context, c *client.Client) error {
 			_, err := c.SourceSetURL(ctx, "names", "")
 			return err

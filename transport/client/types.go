@@ -82,6 +82,7 @@ type (
 	PropagationPage     = api.PropagationPage
 	PropagationItem     = api.PropagationItem
 	PropagationItemPage = api.PropagationItemPage
+	PropagationRollback = api.PropagationRollback
 	Report              = api.Report
 	ReportPage          = api.ReportPage
 
@@ -95,6 +96,21 @@ type (
 	BulkItemPage = api.BulkItemPage
 	BulkAsked    = api.BulkAsked
 	BulkRetry    = api.BulkRetry
+	BulkRollback = api.BulkRollback
+
+	EditRequest    = api.EditRequest
+	EditMatch      = api.EditMatch
+	EditSession    = api.EditSession
+	EditCounts     = api.EditCounts
+	EditRun        = api.EditRun
+	EditStorage    = api.EditStorage
+	EditPage       = api.EditPage
+	EditRecord     = api.EditRecord
+	EditRecordPage = api.EditRecordPage
+	EditPreview    = api.EditPreview
+	EditApply      = api.EditApply
+	EditRollback   = api.EditRollback
+	EditRedo       = api.EditRedo
 )
 
 // Result is the answer to a write. A write that was parked, because it was sent with QueueIfLocked and the collection was

@@ -41,6 +41,11 @@ func walkBulk(t *testing.T, s *stack) (asked map[string]bool) {
 	task = accepted.member("number")
 	ask("bulk.get", "", 200)
 	ask("bulk.cancel", "", 200)
+	rollback, _ := schema.Example("bulk.rollback", "application/json")
+	if p := ask("bulk.rollback", string(rollback), 422).problem(); p.Code != "cannot-undo" {
+		t.Errorf("what has updated nothing: %s", p.Code)
+	}
+	ask("bulk.rollback", string(rollback), 422, "?dryRun=true")
 	task = "none"
 	ask("bulk.get", "", 404)
 	return asked

@@ -28,7 +28,7 @@ type cmrStack struct {
 func newCMRStack(t *testing.T, configure ...func(*stack)) cmrStack {
 	c := cmrStack{ended: make(chan string, 100)}
 	work := func(s *stack) {
-		o := jobs.TaskObserver{Items: func(bulk.ItemState, uint64) {}, Ended: func(state string) { c.ended <- state }}
+		o := jobs.TaskObserver{Items: func(*bulk.State, bulk.ItemState, uint64) {}, Ended: func(state string) { c.ended <- state }}
 		s.tasks = jobs.NewTasks(s.store, jobs.NewCourtesy(s.host), jobs.DefaultTaskSettings, o, slog.New(slog.DiscardHandler))
 	}
 	c.stack = newStack(t, append(configure, work)...)

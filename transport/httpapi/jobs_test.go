@@ -36,6 +36,11 @@ func walkJobs(t *testing.T, s *stack) (asked map[string]bool) {
 	ask("propagation.resume", "", 200)
 	ask("propagation.cancel", "", 200)
 	ask("propagation.retry", "", 409)
+	rollback, _ := schema.Example("propagation.rollback", "application/json")
+	if p := ask("propagation.rollback", string(rollback), 422).problem(); p.Code != "cannot-undo" {
+		t.Errorf("the roll-back of an audit is refused as %q", p.Code)
+	}
+	ask("propagation.rollback", "", 422, "?dryRun=true")
 	ask("report.list", "", 200, "?action=AUDIT&from=2000-01-01T00:00:00Z")
 	return asked
 }

@@ -103,6 +103,9 @@ func TestEveryOperation(t *testing.T) {
 	for name := range walkBulk(t, s) {
 		asked[name] = true
 	}
+	for name := range walkEdits(t, s) {
+		asked[name] = true
+	}
 	ask("admin.status", "", 200)
 	ask("admin.backup", example("admin.backup", "application/json"), 200)
 	ask("admin.verify", "", 200)
@@ -395,12 +398,28 @@ func schemaName(op *transport.Operation) string {
 		return "ImportRequest"
 	case api.AuditRequest:
 		return "AuditRequest"
+	case api.PropagationRollback:
+		return "PropagationRollback"
 	case api.TryRequest:
 		return "TryRequest"
 	case api.BulkRequest:
 		return "BulkRequest"
 	case api.BulkRetry:
 		return "BulkRetry"
+	case api.BulkRollback:
+		return "BulkRollback"
+	case api.EditRequest:
+		return "EditRequest"
+	case api.EditMatch:
+		return "EditMatch"
+	case api.EditPreview:
+		return "EditPreview"
+	case api.EditApply:
+		return "EditApply"
+	case api.EditRollback:
+		return "EditRollback"
+	case api.EditRedo:
+		return "EditRedo"
 	case api.AcquireRequest:
 		return "AcquireRequest"
 	case api.RenewRequest:

@@ -53,7 +53,12 @@ func (s *Service) putAuthority(ctx context.Context, r *transport.Request) (*tran
 	if err != nil {
 		return nil, err
 	}
-	id := authorityID(r.Provider, inner)
+	return s.changeAuthority(ctx, r, authorityID(r.Provider, inner), c, reason)
+}
+
+// changeAuthority makes a change of an authority that linked fields follow.
+func (s *Service) changeAuthority(ctx context.Context, r *transport.Request, id persistence.EntityID, c *authority.Put, reason string) (*transport.Reply, error) {
+	var err error
 	c.Job = s.NewID()
 	if c.Awaited, err = s.awaited(id); err != nil {
 		return nil, err

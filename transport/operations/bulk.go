@@ -78,19 +78,35 @@ func (s *Service) onBulk(r *transport.Request, done reply, fn func(persistence.V
 	s.Host.SettledAll(func() { done(answer, err) })
 }
 
-// showBulk is a task as callers see it. One that the disk has no room for rests.
-func (s *Service) showBulk(state *bulk.State, id persistence.EntityID, seq uint64) bulk.Result {
-	r := state.Show(id.Provider, id.ID, seq)
-	if state.Status.Open() && state.Status != bulk.Paused && errors.Is(s.Store.Writable(), persistence.ErrLowSpace) {
-		r.Message += " It rests: the disk of the service has no room. It goes on when there is."
+// showBulk is the task as callers see it at a moment. One that the disk has no room for rests. Whether what a roll-back has left can be taken back, that roll-back knows.
+func (s *Service) showBulk(from persistence.EntityReader, t *bulkTask) (bulk.Result, error) {
+	now := s.Clock.Now()
+	shown := t.state.Show(t.id.Provider, t.id.ID, t.seq, now)
+	if t.state.Status.Open() && t.state.Status != bulk.Paused && errors.Is(s.Store.Writable(), persistence.ErrLowSpace) {
+		shown.Message += " It rests: the disk of the service has no room. It goes on when there is."
 	}
-	return r
+	if t.state.UndoneBy == "" || t.state.Final(now) != "" {
+		return shown, nil
+	}
+	by, _, err := bulkState(from, bulkID(t.id.Provider, t.state.UndoneBy))
+	shown.RollbackAvailable = err == nil && leavesSome(&by)
+	return shown, err
+}
+
+// leavesSome says that a roll-back has ended, and could not take back all.
+func leavesSome(by *bulk.State) bool {
+	c := &by.Counts
+	return by.Status.Shown() && !by.Status.Open() && c.Skipped+c.Failed+c.Cancelled > 0
 }
 
 // bulkGet shows where a task stands.
 func (s *Service) bulkGet(_ context.Context, r *transport.Request, done reply) {
-	s.onBulk(r, done, func(_ persistence.View, t *bulkTask) (*transport.Reply, error) {
-		return ok(s.showBulk(&t.state, t.id, t.seq))
+	s.onBulk(r, done, func(view persistence.View, t *bulkTask) (*transport.Reply, error) {
+		shown, err := s.showBulk(view, t)
+		if err != nil {
+			return nil, err
+		}
+		return ok(shown)
 	})
 }
 
@@ -170,6 +186,7 @@ func (t *bulkTask) asked(view persistence.View) (bulk.Request, error) {
 func (s *Service) BulkWords() api.BulkWords {
 	return api.BulkWords{
 		Posted:        &transport.Operation{Name: "bulk.posted", HasID: true, Right: transport.RightRead, Handle: s.bulkPosted, Blocks: true},
+		End:           &transport.Operation{Name: "bulk.end", HasID: true, Right: transport.RightRead, Handle: s.bulkEnd, Blocks: true},
 		Enabled:       func() bool { return s.Limits.Bulk.Enabled },
 		ChunkMaxBytes: s.Limits.Actors.Upload.ChunkMaxBytes,
 	}

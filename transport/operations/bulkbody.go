@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,6 +16,7 @@ import (
 	"concord/actors/jsonvalue"
 	"concord/actors/problem"
 	"concord/actors/rules"
+	"concord/actors/undo"
 	"concord/persistence"
 	"concord/transport"
 )
@@ -34,6 +36,12 @@ type bulkOrder struct {
 	dryRun            bool
 	retryOf           string
 
+	undoOf     string          // task that is taken back: then the targets say which versions, and there are no instructions
+	onConflict undo.OnConflict // of one that takes back
+	session    string          // bulk edit session whose run it is
+	run        uint32          // its number there
+	pinned     time.Time       // until when what it replaces is kept; zero: as long as the settings say
+
 	instructions []byte
 	fields       []byte // part of the type as it is now; none without a type
 	perItem      bool   // instructions take their values from the items
@@ -41,6 +49,9 @@ type bulkOrder struct {
 	targets      bulkTargets
 	posted       iter.Seq2[[]byte, error] // pieces of the body, for who wants to see it again; nil: it is not kept
 	alias        string
+
+	retention time.Duration               // 0: as the settings say
+	before    func(context.Context) error // called just before it is accepted; nil: nothing
 }
 
 // bulkNames are the members of a request.

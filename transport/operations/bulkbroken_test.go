@@ -136,8 +136,8 @@ func TestWhatAnAttemptHasLeft(t *testing.T) {
 	}
 }
 
-// open are the ids of the tasks that the start looks at.
-func (b *bench) open() (ids []string) {
+// openTasks are the ids of the tasks that the start looks at.
+func (b *bench) openTasks() (ids []string) {
 	b.t.Helper()
 	for p := range b.store.Partitions() {
 		for e, err := range b.store.IndexTerms(persistence.Partition(p), persistence.IndexKey{Kind: persistence.KindBulk, Name: bulk.IndexOpenTasks, Provider: "p"}) {
@@ -160,7 +160,7 @@ func TestATaskThatEndsBeforeItsNameIsSettled(t *testing.T) {
 	must[api.BulkTask](b, "bulk.cancel", settled, "")
 	b.attempt(b.asked(asking(`{"ids":["a"]}`, `"name":"n"`)), stepAccepted)
 	must[api.BulkTask](b, "bulk.cancel", "2", "")
-	if open := b.open(); len(open) != 1 || open[0] == settled {
+	if open := b.openTasks(); len(open) != 1 || open[0] == settled {
 		t.Errorf("open: %v, and %s is settled", open, settled)
 	}
 	if page := must[api.BulkPage](b, "bulk.list", "", "", param("open", "true")); len(page.Items) != 0 {
@@ -171,7 +171,7 @@ func TestATaskThatEndsBeforeItsNameIsSettled(t *testing.T) {
 	if err := b.service.SettleBulkNames(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if open := b.open(); len(open) != 0 {
+	if open := b.openTasks(); len(open) != 0 {
 		t.Errorf("open: %v", open)
 	}
 	b.clock.Set(b.clock.Now().Add(2 * provider.ReservationTTL))
@@ -192,7 +192,7 @@ func TestADraftThatNobodyAsksForAgain(t *testing.T) {
 		_, err := b.try("bulk.submit", "", asking(`{"all":true}`, `"name":"n"`))
 		return err == nil
 	})
-	b.waitFor(func() bool { return len(b.open()) == 1 })
+	b.waitFor(func() bool { return len(b.openTasks()) == 1 })
 }
 
 // TestNobodyWaitsForTheAnswer: making a long list is given up, and leaves nothing.

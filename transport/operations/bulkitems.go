@@ -56,6 +56,10 @@ func (t *bulkTask) outcomes(view persistence.View, row uint64) iter.Seq2[bulkOut
 				}
 			}
 		}
+		if row < min(t.state.Cursor, t.state.Total) { // else what was written would count as left alone, and would not be taken back
+			yield(bulkOutcome{}, errors.Join(persistence.ErrCorrupt, fmt.Errorf("row %d of %v has no outcome, and %d are recorded", row, t.id, t.state.Cursor)))
+			return
+		}
 		for ; row < t.state.Total; row++ {
 			if !yield(bulkOutcome{row, bulk.Outcome{State: t.rest()}}, nil) {
 				return
@@ -167,29 +171,42 @@ func partOrNone(view persistence.View, id persistence.EntityID, name string) ([]
 	return body, nil
 }
 
-// bulkItems lists the items of a task in the order of its list.
-func (s *Service) bulkItems(_ context.Context, r *transport.Request, done reply) {
-	states := r.Params["state"]
-	for _, state := range states {
+// itemQuery says which items of a task are listed.
+type itemQuery struct {
+	states []string // that are asked for; none: all
+	limit  int
+	row    uint64 // from this one on
+}
+
+func (s *Service) itemQuery(r *transport.Request) (q itemQuery, err error) {
+	q.states = r.Params["state"]
+	for _, state := range q.states {
 		if !slices.Contains(bulk.ItemStates, bulk.ItemState(state)) {
-			done(nil, problem.At("state", "must be one of %s", joined(bulk.ItemStates)))
-			return
+			return q, problem.At("state", "must be one of %s", joined(bulk.ItemStates))
 		}
 	}
-	limit, err := s.limit(r)
-	if err != nil {
-		done(nil, err)
-		return
+	if q.limit, err = s.limit(r); err != nil {
+		return q, err
 	}
 	c, _, err := cursorParam(r)
+	q.row = c.Number
+	return q, err
+}
+
+// bulkItems lists the items of a task in the order of its list.
+func (s *Service) bulkItems(_ context.Context, r *transport.Request, done reply) {
+	q, err := s.itemQuery(r)
 	if err != nil {
 		done(nil, err)
 		return
 	}
-	s.onBulk(r, done, func(view persistence.View, t *bulkTask) (*transport.Reply, error) {
-		l := bulkItemList{view: view, task: t, page: s.newPage(limit), states: states}
-		return l.from(c.Number)
-	})
+	s.onBulk(r, done, func(view persistence.View, t *bulkTask) (*transport.Reply, error) { return s.itemPage(view, t, q) })
+}
+
+// itemPage is a page of the items of a task.
+func (s *Service) itemPage(view persistence.View, t *bulkTask, q itemQuery) (*transport.Reply, error) {
+	l := bulkItemList{view: view, task: t, page: s.newPage(q.limit), states: q.states}
+	return l.from(q.row)
 }
 
 func joined[T ~string](list []T) string {

@@ -2,6 +2,7 @@ package operations
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"concord/actors/entity"
 	"concord/actors/fields"
 	"concord/actors/problem"
+	"concord/persistence"
 	"concord/transport"
 	"concord/transport/api"
 )
@@ -45,6 +47,36 @@ func (b *bench) pages(task string, limit int, states ...string) (items []api.Bul
 			return items, pages
 		}
 		options[1] = param("cursor", page.Next)
+	}
+}
+
+// TestOutcomesThatAreMissing: of a row that has been recorded nobody says that it was left alone, since then it would not be taken
+// back; it is an error.
+func TestOutcomesThatAreMissing(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	id := must[api.BulkTask](b, "bulk.submit", "", asking(`{"ids":["a","b"]}`)).Task
+	b.tell(id, &bulk.Start{})
+	b.tell(id, &bulk.Progress{Rows: []bulk.Outcome{updated(1, 2)}})
+	b.tell(id, &bulk.Cancel{})
+	b.tell(id, &bulk.Finish{})
+	view := b.store.View()
+	defer func() { _ = view.Close() }()
+	for _, row := range []struct {
+		cursor uint64
+		want   error
+	}{{1, nil}, {2, persistence.ErrCorrupt}} {
+		task := &bulkTask{id: bulkID("p", id)}
+		var err error
+		if task.state, _, err = bulkState(view, task.id); err != nil {
+			t.Fatal(err)
+		}
+		task.state.Cursor = row.cursor
+		for _, wrong := range task.outcomes(view, 0) {
+			err = wrong
+		}
+		if !errors.Is(err, row.want) {
+			t.Errorf("with %d recorded: %v", row.cursor, err)
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func (s *Service) bulkList(_ context.Context, r *transport.Request, done reply) 
 		return
 	}
 	view := s.Store.View()
-	answer, err := q.page(view, r.Provider, s.newPage(limit), limit, s.showBulk)
+	answer, err := s.bulkPage(view, q, r.Provider, limit)
 	if closeErr := view.Close(); err == nil {
 		err = closeErr
 	}
@@ -70,10 +70,10 @@ func (q *bulkQuery) matches(t *bulk.Listed) bool {
 		!t.Accepted.Before(q.from) && (q.to.IsZero() || t.Accepted.Before(q.to))
 }
 
-// page shows the tasks behind the query's place. What has come to its steps before its end is shown as far as all partitions
+// bulkPage shows the tasks behind the query's place. What has come to its steps before its end is shown as far as all partitions
 // were looked at.
-func (q *bulkQuery) page(view persistence.View, provider string, page *page, limit int,
-	show func(*bulk.State, persistence.EntityID, uint64) bulk.Result) (*transport.Reply, error) {
+func (s *Service) bulkPage(view persistence.View, q *bulkQuery, provider string, limit int) (*transport.Reply, error) {
+	page := s.newPage(limit)
 	first, horizon := jobKeys{}, jobKey{}
 	for p := range view.Partitions() {
 		stopped, err := q.partition(view, persistence.Partition(p), provider, &first, limit+1)
@@ -90,12 +90,16 @@ func (q *bulkQuery) page(view persistence.View, provider string, page *page, lim
 		if horizon != (jobKey{}) && k.compare(horizon) > 0 {
 			break
 		}
-		id := bulkID(provider, k.id)
-		state, seq, err := bulkState(view, id)
+		t := bulkTask{id: bulkID(provider, k.id)}
+		var err error
+		if t.state, t.seq, err = bulkState(view, t.id); err != nil {
+			return nil, err
+		}
+		shown, err := s.showBulk(view, &t)
 		if err != nil {
 			return nil, err
 		}
-		fits, err := page.add(show(&state, id, seq))
+		fits, err := page.add(shown)
 		if err != nil {
 			return nil, err
 		}

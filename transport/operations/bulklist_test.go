@@ -157,7 +157,7 @@ func TestATaskIsGoneInTheEnd(t *testing.T) {
 	must[api.BulkTask](b, "bulk.cancel", "1", "")
 	b.clock.Set(b.clock.Now().Add(2 * time.Hour))
 	b.waitFor(func() bool { _, err := b.try("bulk.get", "1", ""); return err != nil })
-	for _, verb := range []string{"get", "items", "request", "events", "pause", "resume", "cancel", "retry"} {
+	for _, verb := range []string{"get", "items", "request", "events", "pause", "resume", "cancel", "retry", "rollback"} {
 		b.refused(problem.NotFound, "bulk."+verb, "1", "")
 	}
 	if got := b.tasks(10); len(got) != 0 {

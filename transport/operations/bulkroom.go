@@ -3,6 +3,7 @@ package operations
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"concord/actors/bulk"
@@ -17,10 +18,20 @@ type Bulk struct {
 	OpenTasksMax int           // of a provider
 	OpenItemsMax int           // of all open tasks of a provider
 	Retention    time.Duration // of a task that has ended
+	Undo         time.Duration // how long what a task replaces is kept for a roll-back; see undo
+}
+
+// undo is how long a task can be taken back: no longer than it is known what it has done.
+func (b *Bulk) undo() time.Duration {
+	if b.Retention > 0 {
+		return min(b.Undo, b.Retention)
+	}
+	return b.Undo
 }
 
 // DefaultBulk are the bounds that nobody has changed.
-var DefaultBulk = Bulk{Enabled: true, ItemsMax: bulk.ItemsMax, OpenTasksMax: 100, OpenItemsMax: 4_000_000, Retention: 90 * 24 * time.Hour}
+var DefaultBulk = Bulk{Enabled: true, ItemsMax: bulk.ItemsMax, OpenTasksMax: 100, OpenItemsMax: 4_000_000, Retention: 90 * 24 * time.Hour,
+	Undo: 7 * 24 * time.Hour}
 
 // bulkFullRetry is when it makes sense to ask again whether there is room for another task.
 const bulkFullRetry = 10 * time.Second
@@ -52,25 +63,47 @@ func (s *Service) bulkRoom(provider string, items uint64) error {
 
 // openBulks counts the open tasks of a provider, and their items.
 func openBulks(view persistence.View, provider string) (tasks int, items uint64, err error) {
-	key := persistence.IndexKey{Kind: persistence.KindBulk, Name: bulk.IndexOpenTasks, Provider: provider}
-	for p := range view.Partitions() {
-		for e, err := range view.IndexTerms(persistence.Partition(p), key) {
-			if err != nil {
-				return 0, 0, fmt.Errorf("count the open bulk tasks: %w", err)
-			}
-			listed, err := bulk.DecodeListed(e.Value)
-			if err != nil {
-				return 0, 0, errors.Join(persistence.ErrCorrupt, err)
-			}
-			if !listed.Status.Open() {
-				continue
-			}
-			state, _, err := bulkState(view, bulkID(provider, e.Entity))
-			if err != nil {
-				return 0, 0, err
-			}
-			tasks, items = tasks+1, items+state.Total
+	for t, err := range openTasks(view, provider) {
+		if err != nil {
+			return 0, 0, err
 		}
+		tasks, items = tasks+1, items+t.state.Total
 	}
 	return tasks, items, nil
+}
+
+// openTasks are the open tasks of a provider. Their number is bounded.
+func openTasks(view persistence.View, provider string) iter.Seq2[*bulkTask, error] {
+	return func(yield func(*bulkTask, error) bool) {
+		key := persistence.IndexKey{Kind: persistence.KindBulk, Name: bulk.IndexOpenTasks, Provider: provider}
+		for p := range view.Partitions() {
+			for e, err := range view.IndexTerms(persistence.Partition(p), key) {
+				var t *bulkTask
+				if err == nil {
+					t, err = openTask(view, provider, &e)
+				}
+				if err != nil {
+					yield(nil, fmt.Errorf("look at the open bulk tasks: %w", err))
+					return
+				}
+				if t != nil && !yield(t, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// openTask is the task of an entry in the index of open tasks; nil: it is a draft, or has expired.
+func openTask(view persistence.View, provider string, e *persistence.IndexEntry) (*bulkTask, error) {
+	listed, err := bulk.DecodeListed(e.Value)
+	if err != nil {
+		return nil, errors.Join(persistence.ErrCorrupt, err)
+	}
+	if !listed.Status.Open() {
+		return nil, nil
+	}
+	t := &bulkTask{id: bulkID(provider, e.Entity)}
+	t.state, t.seq, err = bulkState(view, t.id)
+	return t, err
 }

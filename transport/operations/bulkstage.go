@@ -70,6 +70,9 @@ func (l *bulkRows) fill() (err error) {
 	if err := l.lookUp(); err != nil {
 		return err
 	}
+	if l.total == 0 && l.order.undoOf != "" {
+		return problem.New(problem.CannotUndo, "there is nothing to be taken back")
+	}
 	if l.total == 0 {
 		return problem.At("/targets/"+l.order.targets.by, "leads to no collection: there is nothing to do")
 	}
@@ -101,7 +104,7 @@ func (l *bulkRows) targets() (iter.Seq2[bulkTarget, error], error) {
 func (l *bulkRows) take(t bulkTarget) error {
 	count := l.total + uint64(len(l.waiting)) + 1
 	switch {
-	case count > uint64(l.service.Limits.Bulk.ItemsMax):
+	case count > l.most():
 		return l.service.tooManyItems()
 	case count%bulkStepItems == 0 && l.ctx.Err() != nil:
 		return fmt.Errorf("make the list: %w", context.Cause(l.ctx))
@@ -128,6 +131,14 @@ func (l *bulkRows) take(t bulkTarget) error {
 		return l.lookUp()
 	}
 	return nil
+}
+
+// most is how many items there may be. What was done can be taken back, also under a limit that was lowered since.
+func (l *bulkRows) most() uint64 {
+	if l.order.undoOf != "" {
+		return bulk.ItemsMax
+	}
+	return uint64(l.service.Limits.Bulk.ItemsMax)
 }
 
 // lookUp finds the collections of the keys that wait. A key that leads to none, or to several, is an item that has failed.
@@ -194,7 +205,7 @@ func rowOf(ids []string) bulk.Row {
 
 // put enters a row in the list.
 func (l *bulkRows) put(t *bulkTarget, row bulk.Row) error {
-	row.Key, row.Value, row.Version = string(t.key), t.value, t.version
+	row.Key, row.Value, row.Version, row.Undo = string(t.key), t.value, t.version, t.undo
 	if len(l.rows) == l.perChunk {
 		if err := l.stage(); err != nil {
 			return err

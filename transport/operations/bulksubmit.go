@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -9,7 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"concord/actors/bulk"
@@ -37,9 +38,9 @@ import (
 
 // bulks is what the operations of bulk updates share.
 type bulks struct {
-	numbers keyLocks // by provider: tasks are accepted in the order of their numbers
-	mu      sync.Mutex
-	making  map[string]chan struct{} // tasks that are being made, by principal and idempotency key
+	numbers keyLocks     // by provider: tasks are accepted in the order of their numbers
+	making  turns        // what is being made, of which there must be one at a time: see alone
+	waiters atomic.Int32 // requests that wait for the end of a task
 }
 
 // enter waits until nobody else makes the task that the request's idempotency key stands for.
@@ -47,31 +48,13 @@ func (b *bulks) enter(ctx context.Context, r *transport.Request) (leave func(), 
 	if r.Header.IdempotencyKey == "" {
 		return func() {}, nil
 	}
-	id := strings.Join([]string{r.Provider, r.Caller.Principal, r.Header.IdempotencyKey}, "\x00")
-	for {
-		b.mu.Lock()
-		other, busy := b.making[id]
-		if !busy {
-			if b.making == nil {
-				b.making = make(map[string]chan struct{})
-			}
-			mine := make(chan struct{})
-			b.making[id] = mine
-			b.mu.Unlock()
-			return func() {
-				b.mu.Lock()
-				defer b.mu.Unlock()
-				delete(b.making, id)
-				close(mine)
-			}, nil
-		}
-		b.mu.Unlock()
-		select {
-		case <-other:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for an earlier attempt of the same request: %w", context.Cause(ctx))
-		}
-	}
+	return b.alone(ctx, "an earlier attempt of the same request", r.Provider, r.Caller.Principal, r.Header.IdempotencyKey)
+}
+
+// alone waits until nobody else is at something: other says at what. Whoever has it for an idempotency key may take it for a task,
+// and not the other way round.
+func (b *bulks) alone(ctx context.Context, other string, names ...string) (leave func(), err error) {
+	return b.making.take(ctx, strings.Join(names, "\x00"), other, makingMaxWaiters)
 }
 
 // bulkSubmit makes a task.
@@ -107,7 +90,7 @@ func (s *Service) submitBulk(ctx context.Context, r *transport.Request) (*transp
 	if err := s.checkBulk(ctx, r, o); err != nil {
 		return nil, err
 	}
-	return s.makeBulk(ctx, r, o, id)
+	return s.makeTask(ctx, r, o, id)
 }
 
 func (s *Service) bulkEnabled() error {
@@ -117,8 +100,11 @@ func (s *Service) bulkEnabled() error {
 	return problem.New(problem.Forbidden, "bulk updates are switched off on this service")
 }
 
-// makeBulk makes the task of a request that was checked.
-func (s *Service) makeBulk(ctx context.Context, r *transport.Request, o *bulkOrder, id persistence.EntityID) (*transport.Reply, error) {
+// makeTask makes the task with the id of an order that was checked, in the name of who asks, and says so with 202. If it refuses,
+// there is no such task, and will be none: what was staged and reserved for it is given back. Any other error leaves it open; then
+// the task may be there. The order's targets may be any that were read, or rows that somebody else makes (targets.rows): they are
+// gone through once, on a goroutine that may block, and say what is to be taken back if the order says of which task.
+func (s *Service) makeTask(ctx context.Context, r *transport.Request, o *bulkOrder, id persistence.EntityID) (*transport.Reply, error) {
 	if err := s.bulkRoom(r.Provider, o.targets.items); err != nil {
 		return nil, err
 	}
@@ -169,6 +155,15 @@ func (s *Service) acceptBulk(ctx context.Context, r *transport.Request, o *bulkO
 	if err != nil {
 		return nil, false, err
 	}
+	if o.before != nil {
+		if err := o.before(ctx); err != nil {
+			_, refused := errors.AsType[*problem.Problem](err)
+			return nil, !refused, err
+		}
+	}
+	if o.pinned.IsZero() && !o.dryRun {
+		o.pinned = s.Clock.Now().Add(s.Limits.Bulk.undo())
+	}
 	env := s.toBulk(r, l.id, o.acceptance(l, number, s.Limits.Bulk.Retention), o.reason)
 	if due := s.Clock.Now().Add(provider.ReservationTTL / 2); env.Deadline.IsZero() || due.Before(env.Deadline) {
 		env.Deadline = due
@@ -189,7 +184,8 @@ func (o *bulkOrder) acceptance(l *bulkRows, number uint64, retention time.Durati
 	o.targets.items = l.total
 	return &bulk.Accept{
 		Task: bulk.State{Number: number, Name: o.name, DryRun: o.dryRun, OnLocked: o.onLocked, PerSecond: o.perSecond, RetryOf: o.retryOf,
-			Type: o.typ, Alias: o.alias, Retention: retention},
+			Type: o.typ, Alias: o.alias, Retention: cmp.Or(o.retention, retention), UndoOf: o.undoOf, OnConflict: o.onConflict, Session: o.session, Run: o.run,
+			Pinned: o.pinned},
 		Request: bulk.Request{Type: o.typ, Instructions: o.instructions, Fields: o.fields, Targets: o.targets.told()},
 		Chunks:  l.chunks,
 		Pieces:  l.pieces,
@@ -212,7 +208,11 @@ func (s *Service) shownBulk(id persistence.EntityID) (*transport.Reply, error) {
 	if err != nil || !state.Status.Shown() {
 		return nil, err
 	}
-	body, err := encode(s.showBulk(&state, id, seq))
+	shown, err := s.showBulk(s.Store, &bulkTask{id, state, seq})
+	if err != nil {
+		return nil, err
+	}
+	body, err := encode(shown)
 	return acceptedBulk(id.ID, body), err
 }
 

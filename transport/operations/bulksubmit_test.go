@@ -2,6 +2,7 @@ package operations
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -62,14 +63,16 @@ func TestABulkUpdateIsATask(t *testing.T) {
 	if err := json.Unmarshal(reply.Body, &task); err != nil {
 		t.Fatal(err)
 	}
+	until := b.clock.Now().Add(7 * 24 * time.Hour)
 	want := api.BulkTask{Task: task.Task, Number: 1, Name: "May", Provider: "p", State: "ACCEPTED", Message: task.Message, Counts: bulk.Counts{Pending: 3},
-		Total: 3, Type: "science", OnLocked: "fail", ItemsPerSecond: 7, Principal: "ann", Reason: "why", Seq: 1, AcceptedAt: b.clock.Now()}
-	if task != want || reply.See.ID != task.Task {
+		Total: 3, Type: "science", OnLocked: "fail", ItemsPerSecond: 7, Principal: "ann", Reason: "why", Seq: 1, AcceptedAt: b.clock.Now(),
+		RollbackAvailable: true, RollbackUntil: &until}
+	if !reflect.DeepEqual(task, want) || reply.See.ID != task.Task {
 		t.Errorf("%+v\nnot %+v", task, want)
 	}
 	want.Seq++ // its name is its own
 	for _, id := range []string{task.Task, "1", "01"} {
-		if again := must[api.BulkTask](b, "bulk.get", id, ""); again != want {
+		if again := must[api.BulkTask](b, "bulk.get", id, ""); !reflect.DeepEqual(again, want) {
 			t.Errorf("%s: %+v", id, again)
 		}
 	}

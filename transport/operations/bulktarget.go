@@ -7,6 +7,7 @@ import (
 	"concord/actors/bulk"
 	"concord/actors/jsonvalue"
 	"concord/actors/problem"
+	"concord/actors/undo"
 	"concord/transport"
 )
 
@@ -19,6 +20,7 @@ type bulkTarget struct {
 	key     []byte // JSON; nil: it was named by its id alone
 	value   []byte
 	version uint64
+	undo    []undo.Span // versions to be taken back
 
 	code, why string // of one that has failed before it begins
 	fault     error  // what is wrong with it

@@ -15,7 +15,7 @@ import (
 	"concord/transport"
 )
 
-// Kinds of targets: the members of the request's targets, and what a retry has.
+// Kinds of targets: the members of the request's targets, and what a retry, a roll-back and a run of an edit session have.
 const (
 	targetsIDs    = "ids"
 	targetsKeys   = "keys"
@@ -24,6 +24,8 @@ const (
 	targetsItems  = "items"
 	targetsUpload = "upload"
 	targetsRetry  = "retry"
+	targetsUndo   = "rollback"
+	targetsEdit   = "session"
 )
 
 var targetKinds = []string{targetsIDs, targetsKeys, targetsQuery, targetsAll, targetsItems, targetsUpload}
@@ -36,11 +38,12 @@ type bulkTargets struct {
 	by     string
 	query  []byte
 	upload string
-	retry  string
+	task   string // whose items these are
+	edit   string // session whose records these are
 	items  uint64 // that were named, once they are checked
 	some   []jsonvalue.RawMember
 	lines  iter.Seq2[importLine, error]
-	rows   iter.Seq2[bulkTarget, error] // of a retry
+	rows   iter.Seq2[bulkTarget, error] // nil: they are those of a request
 
 	keyed, withValues bool // as far as they are checked
 }
@@ -64,7 +67,8 @@ func (t *bulkTargets) told() []byte {
 		Query  json.RawMessage `json:"query,omitempty"`
 		Upload string          `json:"upload,omitempty"`
 		Task   string          `json:"task,omitempty"`
-	}{t.by, t.items, t.query, t.upload, t.retry})
+		Edit   string          `json:"session,omitempty"`
+	}{t.by, t.items, t.query, t.upload, t.task, t.edit})
 	if err != nil {
 		panic("operations: targets that were read always marshal: " + err.Error())
 	}

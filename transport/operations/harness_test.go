@@ -40,6 +40,8 @@ type bench struct {
 	ended      chan string   // states in which jobs have ended
 	corrected  chan int      // documents, of each correction
 	tasksEnded chan string   // states in which bulk tasks have ended
+	edits      *EditMeter    // of bulk edit sessions
+	steps      chan string   // what was begun with them
 	stop       func()
 
 	stopIndexing func()
@@ -69,12 +71,19 @@ func startWith(t testing.TB, fs vfs.FS, jobs bool) *bench {
 	}
 	clock.Set(newest)
 	b := &bench{t: t, clock: clock, store: store, scripts: new(fakeScripts)}
+	b.steps = make(chan string, 1000)
+	b.edits = NewEditMeter(func(kind string) {
+		select {
+		case b.steps <- kind:
+		default: // a test with so many looks at none of them
+		}
+	})
 	watchers, board := NewWatchers(), NewBoard()
 	if err := board.Load(store); err != nil {
 		t.Fatal(err)
 	}
 	var h *host.Host
-	c := persistence.NewCommitter(store, persistence.CommitMetrics{}, board.Committed, watchers.Committed,
+	c := persistence.NewCommitter(store, persistence.CommitMetrics{}, board.Committed, watchers.Committed, b.edits.Committed,
 		func(g []*persistence.Entry) { b.committed(g) }, func(g []*persistence.Entry) { h.Committed(g) })
 	world := &entity.World{Store: store, Scripts: b.scripts, Recent: entity.NewRecent(), Committer: c, Now: clock.Now, Started: clock.Now(),
 		Panicked: func(id persistence.EntityID, _ string, cause any, stack []byte) {

@@ -59,7 +59,7 @@ func versionOf(rec *recordpb.Record) (api.Version, error) {
 		Principal: rec.GetPrincipal(), Session: rec.GetSession(), RequestID: rec.GetRequestId(), Reason: rec.GetReason(),
 		Fence: rec.GetFence(), Changed: transport.ChangedBy(rec, historyNamedMax),
 	}
-	if rec.GetType() == collection.TypeSaved {
+	if t := rec.GetType(); t == collection.TypeSaved || t == collection.TypeDeleted {
 		saved, err := savedOf(rec)
 		if err != nil {
 			return v, err

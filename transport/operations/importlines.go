@@ -3,15 +3,11 @@ package operations
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"iter"
 
 	"concord/actors/authority"
 	"concord/actors/jsonvalue"
 	"concord/actors/problem"
-	"concord/actors/upload"
-	"concord/persistence"
 	"concord/transport"
 )
 
@@ -50,33 +46,15 @@ func importItems(e *envelope) (iter.Seq2[importLine, error], error) {
 
 // uploadLines are the lines of an upload of the caller's; empty ones are passed over. One that is too long is read past.
 func (s *Service) uploadLines(r *transport.Request, id string, lineMaxBytes int) (iter.Seq2[importLine, error], error) {
-	e := uploadID(r.Provider, id)
-	head, err := s.Store.Head(e)
-	if err != nil && !isMissing(err) {
-		return nil, fmt.Errorf("read %v: %w", e, err)
-	}
-	state, err := upload.Behavior{}.DecodeState(head.State)
-	switch {
-	case err != nil:
-		return nil, errors.Join(persistence.ErrCorrupt, err)
-	case state.Owner != r.Caller.Principal || state.Expired:
-		return nil, problem.New(problem.NotFound, "there is no such upload")
-	case !state.Closed:
-		return nil, problem.New(problem.WrongState, "the upload is not closed: more of it may come")
-	}
-	var chunks []persistence.Part // not their bodies; their number is bounded
-	for part, err := range s.Store.Parts(e, "") {
-		if err != nil {
-			return nil, fmt.Errorf("chunks of %v: %w", e, err)
-		}
-		chunks = append(chunks, part)
+	u, err := s.closedUpload(r, id)
+	if err != nil {
+		return nil, err
 	}
 	return func(yield func(importLine, error) bool) {
 		l := lineSplitter{most: lineMaxBytes, yield: yield}
-		for _, part := range chunks {
-			body, err := s.Store.Body(e, part.Place)
+		for body, err := range u.bodies() {
 			if err != nil {
-				yield(importLine{}, fmt.Errorf("chunk %s of %v: %w", part.ID, e, err))
+				yield(importLine{}, err)
 				return
 			}
 			if !l.chunk(body) {

@@ -36,7 +36,7 @@ func (b *bench) newJobs(h *host.Host) {
 	courtesy := jobs.NewCourtesy(h)
 	b.jobs = jobs.New(b.store, courtesy, jobs.DefaultSettings, o, log)
 	b.tasksEnded = make(chan string, 1000)
-	b.bulk = jobs.NewTasks(b.store, courtesy, jobs.DefaultTaskSettings, jobs.TaskObserver{Items: func(bulk.ItemState, uint64) {},
+	b.bulk = jobs.NewTasks(b.store, courtesy, jobs.DefaultTaskSettings, jobs.TaskObserver{Items: func(*bulk.State, bulk.ItemState, uint64) {},
 		Ended: func(state string) { b.tasksEnded <- state }}, log)
 	var err error
 	if b.checker, err = jobs.NewChecker(b.store, h, courtesy, o, log); err != nil {
@@ -111,6 +111,7 @@ func TestABaseURLReachesEveryLinkedField(t *testing.T) {
 	if got := must[api.Impact](b, "authority.impact", "", "", inDocument("davis")); got != (api.Impact{Authorities: 1, Links: 60, Documents: 60, Collections: 12}) {
 		t.Errorf("impact of the authority: %+v", got)
 	}
+	b.checked()
 	changed := must[api.LinkChanged](b, "source.patch", "names", `{"baseUrl":"https://new.example/"}`)
 	job := b.job(changed.Propagation)
 	if job.State != "COMPLETED" || job.Total != 120 || job.Counts.Updated != 120 || job.Documents != 60 || job.Collections != 12 || job.Done != 12 {
@@ -328,6 +329,20 @@ func TestChangesWithoutAJob(t *testing.T) {
 	if got := b.document("c", "w"); got != marcRecord(marcField("100", "a=Hall", "0=http://id/names/n3", "9=hall")) {
 		t.Errorf("created: %s", got)
 	}
+}
+
+// checked waits until the checker has looked at all that was written: what it corrects after a change, the job of that change
+// finds as it should be.
+func (b *bench) checked() {
+	b.t.Helper()
+	b.waitFor(func() bool {
+		for p := range b.store.Partitions() {
+			if b.checker.Passed(persistence.Partition(p)) < b.store.Last(persistence.Partition(p)) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // waitFor looks until something is so that goes on beside the requests.

@@ -21,7 +21,12 @@ func propagationID(r *transport.Request) persistence.EntityID {
 func (s *Service) propagationGet(_ context.Context, r *transport.Request, done reply) {
 	id := propagationID(r)
 	s.read(id, done, func(view persistence.View) (*transport.Reply, error) {
-		job, err := propagationOf(view, id)
+		state, seq, err := propagationState(view, id)
+		if err != nil {
+			return nil, err
+		}
+		job := state.Show(id.Provider, id.ID, seq)
+		job.RollbackAvailable, err = (&causeBack{view: view, job: id, state: state}).available()
 		if err != nil {
 			return nil, err
 		}
@@ -29,21 +34,30 @@ func (s *Service) propagationGet(_ context.Context, r *transport.Request, done r
 	})
 }
 
-// propagationOf reads a job.
+// propagationOf reads a job as it is shown in lists.
 func propagationOf(view persistence.View, id persistence.EntityID) (*api.Propagation, error) {
-	head, err := view.Head(id)
-	if errors.Is(err, persistence.ErrNotFound) {
-		return nil, propagation.Missing()
-	}
+	state, seq, err := propagationState(view, id)
 	if err != nil {
 		return nil, err
 	}
+	job := state.Show(id.Provider, id.ID, seq)
+	return &job, nil
+}
+
+// propagationState reads a job.
+func propagationState(view persistence.View, id persistence.EntityID) (*propagation.State, uint64, error) {
+	head, err := view.Head(id)
+	if errors.Is(err, persistence.ErrNotFound) {
+		return nil, 0, propagation.Missing()
+	}
+	if err != nil {
+		return nil, 0, err
+	}
 	state, err := propagation.Behavior{}.DecodeState(head.State)
 	if err != nil {
-		return nil, errors.Join(persistence.ErrCorrupt, err)
+		return nil, 0, errors.Join(persistence.ErrCorrupt, err)
 	}
-	job := state.Show(id.Provider, id.ID, head.Seq)
-	return &job, nil
+	return &state, head.Seq, nil
 }
 
 // propagationVerb gives a job a command.

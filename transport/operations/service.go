@@ -45,6 +45,8 @@ type Service struct {
 	sources     keyLocks    // changes of one source file are made one after another
 	authorities inFlight    // writes of authorities
 	bulks       bulks       // tasks that are being made
+	edits       turns       // by session: what changes it is done one after another
+	downloads   turns       // one at a time is made
 	imports     atomic.Int32
 }
 
@@ -59,12 +61,13 @@ type Limits struct {
 	ParkedMaxBytes int // updates of a provider that wait in the store for a lock
 
 	Bulk Bulk
+	Edit Edit
 }
 
 // DefaultLimits are the limits of semantics section 1 and the API's conventions.
 var DefaultLimits = Limits{
 	Actors: actors.DefaultLimits, PageMaxItems: 1000, PageMaxBytes: 768 << 10, PageItems: 100, NamedMaxParts: 1000,
-	ParkedMaxBytes: 64 << 20, Bulk: DefaultBulk,
+	ParkedMaxBytes: 64 << 20, Bulk: DefaultBulk, Edit: DefaultEdit,
 }
 
 // Admin is what the operator's operations need of the node.

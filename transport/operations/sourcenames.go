@@ -35,8 +35,7 @@ func sourceID(provider, id string) persistence.EntityID {
 }
 
 // changeSource makes a change of a source file whose names may change with it.
-func (s *Service) changeSource(ctx context.Context, r *transport.Request, c *source.Put, reason string) (*transport.Reply, error) {
-	id := sourceID(r.Provider, r.ID)
+func (s *Service) changeSource(ctx context.Context, r *transport.Request, id persistence.EntityID, c *source.Put, reason string) (*transport.Reply, error) {
 	leave, err := s.inTurn(ctx, r, id.String())
 	if err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ func (s *Service) sourceWrite(ctx context.Context, r *transport.Request, whole b
 		return nil, err
 	}
 	c.Job = s.NewID()
-	return s.changeSource(ctx, r, c, reason)
+	return s.changeSource(ctx, r, sourceID(r.Provider, r.ID), c, reason)
 }
 
 var sourceNames = []string{"name", "codes", "type", "baseUrl", "selectable", "origin", "sequence", "baseVersion", "reason"}

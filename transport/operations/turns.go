@@ -5,67 +5,80 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/cespare/xxhash/v2"
-
 	"concord/actors/problem"
-	"concord/transport"
 )
 
-// keyLocks are locks by key: equal keys have the same one, and those who wait for it get it in the order in which they came.
-// The zero value is ready for use.
-type keyLocks struct {
-	begin   sync.Once
-	stripes [64]chan struct{} // each with room for one: who holds the lock
+// Bounds of waiting for a turn. Whoever waits holds one of the few goroutines that may read from the disk: beyond them the door
+// they came through would answer nobody.
+const (
+	makingMaxWaiters    = 15
+	editsMaxWaiters     = 4
+	downloadsMaxWaiters = 4
+)
+
+// turns lets one at a time do what a key stands for. The zero value is ready.
+type turns struct {
+	mu      sync.Mutex
+	taken   map[string]chan struct{} // by key; closed when the turn ends
+	waiting int                      // for any key
 }
 
-// lock waits for the lock as long as the context lasts, and returns how to unlock. Whoever holds one takes no other.
-func (l *keyLocks) lock(ctx context.Context, key string) (unlock func(), err error) {
-	l.begin.Do(func() {
-		for i := range l.stripes {
-			l.stripes[i] = make(chan struct{}, 1)
+// take waits until nobody else has the key's turn, or until the context ends; what says what is waited for. If most wait already,
+// for whatever keys, it refuses: overloaded.
+func (t *turns) take(ctx context.Context, key, what string, most int) (leave func(), err error) {
+	for waits := false; ; waits = true {
+		other, mine, room := t.try(key, most, waits)
+		switch {
+		case other == nil:
+			return func() { t.leave(key, mine) }, nil
+		case !room:
+			p := problem.New(problem.Overloaded, "%d requests wait already, this one for %s", most, what)
+			p.RetryAfter = endBusyRetryIn
+			return nil, p
 		}
-	})
-	if ctx.Err() != nil { // a lock that is free is not for who has left, either
-		return nil, context.Cause(ctx)
-	}
-	stripe := l.stripes[xxhash.Sum64String(key)%uint64(len(l.stripes))]
-	select {
-	case stripe <- struct{}{}:
-		return func() { <-stripe }, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-}
-
-// patience is the context of a request, which ends when its deadline passes, too: then its cause is a problem that says so.
-func (s *Service) patience(ctx context.Context, r *transport.Request) (patient context.Context, end func()) {
-	if r.Deadline.IsZero() {
-		return ctx, func() {}
-	}
-	patient, cancel := context.WithCancelCause(ctx)
-	passed, forget := s.Clock.Wait(r.Deadline)
-	var watch sync.WaitGroup
-	watch.Go(func() {
 		select {
-		case <-passed:
-			cancel(problem.New(problem.Deadline, "the deadline passed before it was the request's turn"))
-		case <-patient.Done():
+		case <-other:
+		case <-ctx.Done():
+			t.left()
+			return nil, fmt.Errorf("wait for %s: %w", what, context.Cause(ctx))
 		}
-	})
-	return patient, func() {
-		forget()
-		cancel(nil)
-		watch.Wait()
 	}
 }
 
-// inTurn waits for the lock of a source file.
-func (s *Service) inTurn(ctx context.Context, r *transport.Request, source string) (leave func(), err error) {
-	ctx, end := s.patience(ctx, r)
-	defer end()
-	leave, err = s.sources.lock(ctx, source)
-	if err != nil {
-		return nil, fmt.Errorf("wait for earlier changes of %s: %w", source, err)
+// try takes the turn if nobody has it; else other ends when it is worth another try, which one waits for if there is room.
+func (t *turns) try(key string, most int, waits bool) (other, mine chan struct{}, room bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if other, busy := t.taken[key]; busy {
+		if !waits && t.waiting >= most {
+			return other, nil, false
+		}
+		if !waits {
+			t.waiting++
+		}
+		return other, nil, true
 	}
-	return leave, nil
+	if waits {
+		t.waiting--
+	}
+	if t.taken == nil {
+		t.taken = make(map[string]chan struct{})
+	}
+	mine = make(chan struct{})
+	t.taken[key] = mine
+	return nil, mine, true
+}
+
+// left notes that somebody waits no more.
+func (t *turns) left() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waiting--
+}
+
+func (t *turns) leave(key string, mine chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.taken, key)
+	close(mine)
 }

@@ -3,11 +3,13 @@ package operations
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"concord/actors/bulk"
 	"concord/actors/problem"
 	"concord/transport"
 	"concord/transport/api"
@@ -63,7 +65,95 @@ func TestAChangeOfASourceLeavesTheQueue(t *testing.T) {
 	}
 	defer leave()
 	r := &transport.Request{Op: b.table["source.put"], Provider: "p", ID: "s", Deadline: b.clock.Now()}
-	if _, err := b.service.changeSource(t.Context(), r, nil, ""); problem.Of(err).Code != problem.Deadline {
+	if _, err := b.service.changeSource(t.Context(), r, sourceID("p", "s"), nil, ""); problem.Of(err).Code != problem.Deadline {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestWhoeverWaitsForASessionLeaves when their deadline passes, and has changed nothing: on every way to change one.
+func TestWhoeverWaitsForASessionLeaves(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	shelves(b, "a")
+	session := b.open("a")
+	leave, err := b.service.edits.take(t.Context(), editID("p", session).String(), "the test", editsMaxWaiters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := func(r *transport.Request) { r.Deadline = b.clock.Now() }
+	for operation, body := range map[string]string{
+		"edit.apply": `{` + adding("x") + `}`, "edit.rollback": `{"to":"initial"}`, "edit.match": `{"ids":["a"]}`, "edit.close": "",
+	} {
+		b.refused(problem.Deadline, operation, session, body, late)
+	}
+	leave()
+	if s := must[api.EditSession](b, "edit.get", session, ""); s.State != "READY" {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestARollBackLeavesTheQueue of those that take the same task back when its deadline passes.
+func TestARollBackLeavesTheQueue(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	task := must[api.BulkTask](b, "bulk.submit", "", asking(`{"ids":["a"]}`)).Task
+	b.tell(task, &bulk.Start{})
+	b.tell(task, &bulk.Progress{Rows: []bulk.Outcome{updated(1, 2)}})
+	b.tell(task, &bulk.Finish{})
+	leave, err := b.service.bulks.undoing(t.Context(), "p", task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.refused(problem.Deadline, "bulk.rollback", task, "", func(r *transport.Request) { r.Deadline = b.clock.Now() })
+	leave()
+	if got := must[api.BulkTask](b, "bulk.get", task, ""); got.UndoneBy != "" || !got.RollbackAvailable {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestTurnsHaveABound: as many wait as may, for whatever keys; more are told to come again; and who leaves makes room.
+func TestTurnsHaveABound(t *testing.T) {
+	const most = 2
+	var all turns
+	leave, err := all.take(t.Context(), "a", "the other", most)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	waited := make(chan error, most)
+	for range most {
+		go func() { // it ends below
+			_, err := all.take(ctx, "a", "the other", most)
+			waited <- err
+		}()
+	}
+	waiting := func() int {
+		all.mu.Lock()
+		defer all.mu.Unlock()
+		return all.waiting
+	}
+	for waiting() < most {
+		runtime.Gosched()
+	}
+	_, err = all.take(t.Context(), "a", "the other", most)
+	if p := problem.Of(err); p.Code != problem.Overloaded || p.RetryAfter == 0 {
+		t.Errorf("one more: %v", err)
+	}
+	free, err := all.take(t.Context(), "b", "nobody", most)
+	if err != nil {
+		t.Errorf("what nobody has: %v", err)
+	}
+	free()
+	cancel()
+	for range most {
+		if err := <-waited; !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+	}
+	if n := waiting(); n != 0 {
+		t.Errorf("%d wait", n)
+	}
+	leave()
+	if leave, err = all.take(t.Context(), "a", "nobody", most); err != nil {
+		t.Fatal(err)
+	}
+	leave()
 }

@@ -34,12 +34,21 @@ var examples = map[string]map[string]string{
 		` {"id": "bird", "naturalId": "loc12", "record": {"heading": "Birdland"}}]}`},
 	"link.suggest": {transport.MediaJSON: `{"document": {"fields": [{"700": {"ind1": "1", "ind2": " ", "subfields": [{"a": "Davis, Miles,"}, {"d": "1926-1991"}]}}]},` +
 		` "by": "heading"}`},
-	"link.audit": {transport.MediaJSON: `{"source": "names", "reason": "after a restored backup"}`},
-	"link.auto":  {transport.MediaJSON: `{"collection": "letters", "reason": "first links"}`},
+	"link.audit":           {transport.MediaJSON: `{"source": "names", "reason": "after a restored backup"}`},
+	"link.auto":            {transport.MediaJSON: `{"collection": "letters", "reason": "first links"}`},
+	"propagation.rollback": {transport.MediaJSON: `{"reason": "the new addresses do not answer yet"}`},
 	"bulk.submit": {transport.MediaJSON: `{"name": "keywords of May", "targets": {"ids": ["letters", "diaries"]}, "onLocked": "wait", "itemsPerSecond": 500,` +
 		` "instructions": [{"type": "FIND_AND_REPLACE", "path": "/metadata/keywords", "find": {"term": "Lettres"}, "value": {"term": "Letters"}}],` +
 		` "reason": "the new thesaurus"}`},
-	"bulk.retry": {transport.MediaJSON: `{"name": "keywords of May, again", "reason": "the schema was too strict"}`},
+	"bulk.rollback": {transport.MediaJSON: `{"onConflict": "skip", "reason": "the keywords were those of another year"}`},
+	"bulk.retry":    {transport.MediaJSON: `{"name": "keywords of May, again", "reason": "the schema was too strict"}`},
+	"edit.open":     {transport.MediaJSON: `{"name": "letters of 1901", "ids": ["letters", "diaries", "ledgers"], "keep": "all", "reason": "the new thesaurus"}`},
+	"edit.match":    {transport.MediaJSON: `{"ids": ["letters", "diaries"]}`},
+	"edit.preview": {transport.MediaJSON: `{"instructions": [{"type": "FIND_AND_REPLACE", "path": "/metadata/keywords", "find": {"term": "Lettres"},` +
+		` "value": {"term": "Letters"}}], "exclude": ["diaries"]}`},
+	"edit.apply":    {transport.MediaJSON: `{"exclude": ["diaries"], "onLocked": "wait", "itemsPerSecond": 500}`},
+	"edit.rollback": {transport.MediaJSON: `{"to": "initial", "onConflict": "skip", "reason": "the old thesaurus was right"}`},
+	"edit.redo":     {transport.MediaJSON: `{"onConflict": "merge"}`},
 	"type.try": {transport.MediaJSON: `{"base": {"documents": {"book": {"copies": 3}}}, "client": {"documents": {"book": {"copies": 4}}},` +
 		` "server": {"documents": {"book": {"copies": 5}}}, "type": {"conflict": {"rules": [{"path": "/documents/*/copies", "strategy": "counter"}]}}}`},
 	"type.put": {transport.MediaJSON: `{"lock": {"mode": "explicit", "ttl": 90.5, "contest": {"deadline": 30, "onTimeout": "release"},` +

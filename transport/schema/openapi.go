@@ -240,6 +240,9 @@ func (d *openAPI) responses(op *transport.Operation) map[string]*huma.Response {
 			}
 		}
 	}
+	for _, file := range op.Files {
+		success.Content[file] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	}
 	if op.Stream != nil {
 		success.Content[transport.MediaEventStream] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString,
 			Description: "Server-sent events without end: what the type of each event says, as JSON"}}

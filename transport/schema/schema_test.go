@@ -15,6 +15,7 @@ import (
 	"concord/transport"
 	"concord/transport/cmr"
 	"concord/transport/dossier"
+	"concord/transport/folio"
 	"concord/transport/kinvey"
 	"concord/transport/operations"
 	"concord/transport/schema"
@@ -26,7 +27,8 @@ func table() []*transport.Operation { return (&operations.Service{}).Table() }
 
 func aliases() []*transport.Alias {
 	s := &operations.Service{}
-	return slices.Concat(dossier.Aliases(table()), kinvey.Aliases(table(), s.Timed()), cmr.Aliases(table(), s.BulkWords(), cmr.DefaultLimits))
+	return slices.Concat(dossier.Aliases(table()), kinvey.Aliases(table(), s.Timed()), cmr.Aliases(table(), s.BulkWords(), cmr.DefaultLimits),
+		folio.Aliases(table(), s.BulkWords()))
 }
 
 // document is a JSON document as a tree.

@@ -72,6 +72,7 @@ func (p *page) operations(table []*transport.Operation, prefix string) {
 		for _, o := range op.Also {
 			answers = append(answers, fmt.Sprintf("%s (%d)", typeName(p.schemas.answer(o.Answer)), o.Status))
 		}
+		answers = append(answers, op.Files...)
 		if op.Stream != nil {
 			answers = append(answers, transport.MediaEventStream)
 		}

@@ -51,9 +51,16 @@ type State struct {
 	Chunks        uint32                 `protobuf:"varint,23,opt,name=chunks,proto3" json:"chunks,omitempty"`
 	PerChunk      uint32                 `protobuf:"varint,24,opt,name=per_chunk,json=perChunk,proto3" json:"per_chunk,omitempty"`
 	Cursor        uint64                 `protobuf:"varint,25,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	Pieces        uint32                 `protobuf:"varint,26,opt,name=pieces,proto3" json:"pieces,omitempty"`   // of the body that it was asked for with
-	Unnamed       bool                   `protobuf:"varint,28,opt,name=unnamed,proto3" json:"unnamed,omitempty"` // it was given a name that the provider may not have down as its own
-	Gone          string                 `protobuf:"bytes,27,opt,name=gone,proto3" json:"gone,omitempty"`        // of one that has expired: the last part that was removed, if there are more
+	Pieces        uint32                 `protobuf:"varint,26,opt,name=pieces,proto3" json:"pieces,omitempty"`                          // of the body that it was asked for with
+	UndoOf        string                 `protobuf:"bytes,27,opt,name=undo_of,json=undoOf,proto3" json:"undo_of,omitempty"`             // task that it takes back
+	OnConflict    string                 `protobuf:"bytes,28,opt,name=on_conflict,json=onConflict,proto3" json:"on_conflict,omitempty"` // of such a one
+	UndoneBy      string                 `protobuf:"bytes,29,opt,name=undone_by,json=undoneBy,proto3" json:"undone_by,omitempty"`       // newest task that takes this one back
+	Session       string                 `protobuf:"bytes,30,opt,name=session,proto3" json:"session,omitempty"`                         // bulk edit session whose run it is
+	Run           uint32                 `protobuf:"varint,31,opt,name=run,proto3" json:"run,omitempty"`                                // its number in the session
+	Pinned        int64                  `protobuf:"fixed64,32,opt,name=pinned,proto3" json:"pinned,omitempty"`                         // until when the versions that it replaces are kept
+	KeptBytes     uint64                 `protobuf:"varint,33,opt,name=kept_bytes,json=keptBytes,proto3" json:"kept_bytes,omitempty"`   // of the contents that it has replaced
+	Unnamed       bool                   `protobuf:"varint,34,opt,name=unnamed,proto3" json:"unnamed,omitempty"`                        // it was given a name that the provider may not have down as its own
+	Gone          string                 `protobuf:"bytes,35,opt,name=gone,proto3" json:"gone,omitempty"`                               // of one that has expired: the last part that was removed, if there are more
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -266,6 +273,55 @@ func (x *State) GetCursor() uint64 {
 func (x *State) GetPieces() uint32 {
 	if x != nil {
 		return x.Pieces
+	}
+	return 0
+}
+
+func (x *State) GetUndoOf() string {
+	if x != nil {
+		return x.UndoOf
+	}
+	return ""
+}
+
+func (x *State) GetOnConflict() string {
+	if x != nil {
+		return x.OnConflict
+	}
+	return ""
+}
+
+func (x *State) GetUndoneBy() string {
+	if x != nil {
+		return x.UndoneBy
+	}
+	return ""
+}
+
+func (x *State) GetSession() string {
+	if x != nil {
+		return x.Session
+	}
+	return ""
+}
+
+func (x *State) GetRun() uint32 {
+	if x != nil {
+		return x.Run
+	}
+	return 0
+}
+
+func (x *State) GetPinned() int64 {
+	if x != nil {
+		return x.Pinned
+	}
+	return 0
+}
+
+func (x *State) GetKeptBytes() uint64 {
+	if x != nil {
+		return x.KeptBytes
 	}
 	return 0
 }
@@ -490,6 +546,7 @@ type Row struct {
 	Value         []byte                 `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
 	Code          string                 `protobuf:"bytes,5,opt,name=code,proto3" json:"code,omitempty"`
 	Why           string                 `protobuf:"bytes,6,opt,name=why,proto3" json:"why,omitempty"`
+	Undo          []*Span                `protobuf:"bytes,7,rep,name=undo,proto3" json:"undo,omitempty"` // versions to be taken back
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -566,6 +623,66 @@ func (x *Row) GetWhy() string {
 	return ""
 }
 
+func (x *Row) GetUndo() []*Span {
+	if x != nil {
+		return x.Undo
+	}
+	return nil
+}
+
+// Span is a version that a task wrote, and the one before it.
+type Span struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Before        uint64                 `protobuf:"varint,1,opt,name=before,proto3" json:"before,omitempty"`
+	After         uint64                 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Span) Reset() {
+	*x = Span{}
+	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Span) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Span) ProtoMessage() {}
+
+func (x *Span) ProtoReflect() protoreflect.Message {
+	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Span.ProtoReflect.Descriptor instead.
+func (*Span) Descriptor() ([]byte, []int) {
+	return file_actors_bulk_bulkpb_bulk_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Span) GetBefore() uint64 {
+	if x != nil {
+		return x.Before
+	}
+	return 0
+}
+
+func (x *Span) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
 // Outcomes are those of consecutive rows: the part "o/<first row>".
 type Outcomes struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -576,7 +693,7 @@ type Outcomes struct {
 
 func (x *Outcomes) Reset() {
 	*x = Outcomes{}
-	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[5]
+	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +705,7 @@ func (x *Outcomes) String() string {
 func (*Outcomes) ProtoMessage() {}
 
 func (x *Outcomes) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[5]
+	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +718,7 @@ func (x *Outcomes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcomes.ProtoReflect.Descriptor instead.
 func (*Outcomes) Descriptor() ([]byte, []int) {
-	return file_actors_bulk_bulkpb_bulk_proto_rawDescGZIP(), []int{5}
+	return file_actors_bulk_bulkpb_bulk_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Outcomes) GetItems() []*Outcome {
@@ -622,13 +739,14 @@ type Outcome struct {
 	After         uint64                 `protobuf:"varint,6,opt,name=after,proto3" json:"after,omitempty"`   // version
 	Diff          []byte                 `protobuf:"bytes,7,opt,name=diff,proto3" json:"diff,omitempty"`      // of a dry run
 	DiffBytes     uint64                 `protobuf:"varint,8,opt,name=diff_bytes,json=diffBytes,proto3" json:"diff_bytes,omitempty"`
+	Kept          uint64                 `protobuf:"varint,9,opt,name=kept,proto3" json:"kept,omitempty"` // bytes of the contents that were replaced
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[6]
+	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +758,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[6]
+	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,7 +771,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_actors_bulk_bulkpb_bulk_proto_rawDescGZIP(), []int{6}
+	return file_actors_bulk_bulkpb_bulk_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Outcome) GetState() uint32 {
@@ -712,6 +830,13 @@ func (x *Outcome) GetDiffBytes() uint64 {
 	return 0
 }
 
+func (x *Outcome) GetKept() uint64 {
+	if x != nil {
+		return x.Kept
+	}
+	return 0
+}
+
 type Warning struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
@@ -722,7 +847,7 @@ type Warning struct {
 
 func (x *Warning) Reset() {
 	*x = Warning{}
-	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[7]
+	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +859,7 @@ func (x *Warning) String() string {
 func (*Warning) ProtoMessage() {}
 
 func (x *Warning) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[7]
+	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +872,7 @@ func (x *Warning) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Warning.ProtoReflect.Descriptor instead.
 func (*Warning) Descriptor() ([]byte, []int) {
-	return file_actors_bulk_bulkpb_bulk_proto_rawDescGZIP(), []int{7}
+	return file_actors_bulk_bulkpb_bulk_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Warning) GetPath() string {
@@ -775,7 +900,7 @@ type Waiting struct {
 
 func (x *Waiting) Reset() {
 	*x = Waiting{}
-	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[8]
+	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -787,7 +912,7 @@ func (x *Waiting) String() string {
 func (*Waiting) ProtoMessage() {}
 
 func (x *Waiting) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[8]
+	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -800,7 +925,7 @@ func (x *Waiting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Waiting.ProtoReflect.Descriptor instead.
 func (*Waiting) Descriptor() ([]byte, []int) {
-	return file_actors_bulk_bulkpb_bulk_proto_rawDescGZIP(), []int{8}
+	return file_actors_bulk_bulkpb_bulk_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Waiting) GetTries() uint32 {
@@ -832,7 +957,7 @@ type Listed struct {
 
 func (x *Listed) Reset() {
 	*x = Listed{}
-	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[9]
+	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -844,7 +969,7 @@ func (x *Listed) String() string {
 func (*Listed) ProtoMessage() {}
 
 func (x *Listed) ProtoReflect() protoreflect.Message {
-	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[9]
+	mi := &file_actors_bulk_bulkpb_bulk_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -857,7 +982,7 @@ func (x *Listed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Listed.ProtoReflect.Descriptor instead.
 func (*Listed) Descriptor() ([]byte, []int) {
-	return file_actors_bulk_bulkpb_bulk_proto_rawDescGZIP(), []int{9}
+	return file_actors_bulk_bulkpb_bulk_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Listed) GetStatus() string {
@@ -906,7 +1031,7 @@ var File_actors_bulk_bulkpb_bulk_proto protoreflect.FileDescriptor
 
 const file_actors_bulk_bulkpb_bulk_proto_rawDesc = "" +
 	"\n" +
-	"\x1dactors/bulk/bulkpb/bulk.proto\x12\x0fconcord.bulk.v1\"\xd7\x05\n" +
+	"\x1dactors/bulk/bulkpb/bulk.proto\x12\x0fconcord.bulk.v1\"\x91\a\n" +
 	"\x05State\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
@@ -935,9 +1060,18 @@ const file_actors_bulk_bulkpb_bulk_proto_rawDesc = "" +
 	"\x06chunks\x18\x17 \x01(\rR\x06chunks\x12\x1b\n" +
 	"\tper_chunk\x18\x18 \x01(\rR\bperChunk\x12\x16\n" +
 	"\x06cursor\x18\x19 \x01(\x04R\x06cursor\x12\x16\n" +
-	"\x06pieces\x18\x1a \x01(\rR\x06pieces\x12\x18\n" +
-	"\aunnamed\x18\x1c \x01(\bR\aunnamed\x12\x12\n" +
-	"\x04gone\x18\x1b \x01(\tR\x04gone\"\xaa\x01\n" +
+	"\x06pieces\x18\x1a \x01(\rR\x06pieces\x12\x17\n" +
+	"\aundo_of\x18\x1b \x01(\tR\x06undoOf\x12\x1f\n" +
+	"\von_conflict\x18\x1c \x01(\tR\n" +
+	"onConflict\x12\x1b\n" +
+	"\tundone_by\x18\x1d \x01(\tR\bundoneBy\x12\x18\n" +
+	"\asession\x18\x1e \x01(\tR\asession\x12\x10\n" +
+	"\x03run\x18\x1f \x01(\rR\x03run\x12\x16\n" +
+	"\x06pinned\x18  \x01(\x10R\x06pinned\x12\x1d\n" +
+	"\n" +
+	"kept_bytes\x18! \x01(\x04R\tkeptBytes\x12\x18\n" +
+	"\aunnamed\x18\" \x01(\bR\aunnamed\x12\x12\n" +
+	"\x04gone\x18# \x01(\tR\x04gone\"\xaa\x01\n" +
 	"\x06Counts\x12\x18\n" +
 	"\apending\x18\x01 \x01(\x04R\apending\x12\x18\n" +
 	"\aupdated\x18\x02 \x01(\x04R\aupdated\x12\x1c\n" +
@@ -951,7 +1085,7 @@ const file_actors_bulk_bulkpb_bulk_proto_rawDesc = "" +
 	"\x06fields\x18\x03 \x01(\fR\x06fields\x12\x18\n" +
 	"\atargets\x18\x04 \x01(\fR\atargetsJ\x04\b\x05\x10\x06\"1\n" +
 	"\x05Chunk\x12(\n" +
-	"\x04rows\x18\x01 \x03(\v2\x14.concord.bulk.v1.RowR\x04rows\"\x8d\x01\n" +
+	"\x04rows\x18\x01 \x03(\v2\x14.concord.bulk.v1.RowR\x04rows\"\xb8\x01\n" +
 	"\x03Row\x12\x1e\n" +
 	"\n" +
 	"collection\x18\x01 \x01(\tR\n" +
@@ -960,9 +1094,13 @@ const file_actors_bulk_bulkpb_bulk_proto_rawDesc = "" +
 	"\aversion\x18\x03 \x01(\x04R\aversion\x12\x14\n" +
 	"\x05value\x18\x04 \x01(\fR\x05value\x12\x12\n" +
 	"\x04code\x18\x05 \x01(\tR\x04code\x12\x10\n" +
-	"\x03why\x18\x06 \x01(\tR\x03why\":\n" +
+	"\x03why\x18\x06 \x01(\tR\x03why\x12)\n" +
+	"\x04undo\x18\a \x03(\v2\x15.concord.bulk.v1.SpanR\x04undo\"4\n" +
+	"\x04Span\x12\x16\n" +
+	"\x06before\x18\x01 \x01(\x04R\x06before\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\":\n" +
 	"\bOutcomes\x12.\n" +
-	"\x05items\x18\x01 \x03(\v2\x18.concord.bulk.v1.OutcomeR\x05items\"\xe4\x01\n" +
+	"\x05items\x18\x01 \x03(\v2\x18.concord.bulk.v1.OutcomeR\x05items\"\xf8\x01\n" +
 	"\aOutcome\x12\x14\n" +
 	"\x05state\x18\x01 \x01(\rR\x05state\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\tR\x04code\x12\x18\n" +
@@ -972,7 +1110,8 @@ const file_actors_bulk_bulkpb_bulk_proto_rawDesc = "" +
 	"\x05after\x18\x06 \x01(\x04R\x05after\x12\x12\n" +
 	"\x04diff\x18\a \x01(\fR\x04diff\x12\x1d\n" +
 	"\n" +
-	"diff_bytes\x18\b \x01(\x04R\tdiffBytes\"7\n" +
+	"diff_bytes\x18\b \x01(\x04R\tdiffBytes\x12\x12\n" +
+	"\x04kept\x18\t \x01(\x04R\x04kept\"7\n" +
 	"\aWarning\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\"7\n" +
@@ -999,29 +1138,31 @@ func file_actors_bulk_bulkpb_bulk_proto_rawDescGZIP() []byte {
 	return file_actors_bulk_bulkpb_bulk_proto_rawDescData
 }
 
-var file_actors_bulk_bulkpb_bulk_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_actors_bulk_bulkpb_bulk_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_actors_bulk_bulkpb_bulk_proto_goTypes = []any{
 	(*State)(nil),    // 0: concord.bulk.v1.State
 	(*Counts)(nil),   // 1: concord.bulk.v1.Counts
 	(*Request)(nil),  // 2: concord.bulk.v1.Request
 	(*Chunk)(nil),    // 3: concord.bulk.v1.Chunk
 	(*Row)(nil),      // 4: concord.bulk.v1.Row
-	(*Outcomes)(nil), // 5: concord.bulk.v1.Outcomes
-	(*Outcome)(nil),  // 6: concord.bulk.v1.Outcome
-	(*Warning)(nil),  // 7: concord.bulk.v1.Warning
-	(*Waiting)(nil),  // 8: concord.bulk.v1.Waiting
-	(*Listed)(nil),   // 9: concord.bulk.v1.Listed
+	(*Span)(nil),     // 5: concord.bulk.v1.Span
+	(*Outcomes)(nil), // 6: concord.bulk.v1.Outcomes
+	(*Outcome)(nil),  // 7: concord.bulk.v1.Outcome
+	(*Warning)(nil),  // 8: concord.bulk.v1.Warning
+	(*Waiting)(nil),  // 9: concord.bulk.v1.Waiting
+	(*Listed)(nil),   // 10: concord.bulk.v1.Listed
 }
 var file_actors_bulk_bulkpb_bulk_proto_depIdxs = []int32{
 	1, // 0: concord.bulk.v1.State.counts:type_name -> concord.bulk.v1.Counts
 	4, // 1: concord.bulk.v1.Chunk.rows:type_name -> concord.bulk.v1.Row
-	6, // 2: concord.bulk.v1.Outcomes.items:type_name -> concord.bulk.v1.Outcome
-	7, // 3: concord.bulk.v1.Outcome.warnings:type_name -> concord.bulk.v1.Warning
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	5, // 2: concord.bulk.v1.Row.undo:type_name -> concord.bulk.v1.Span
+	7, // 3: concord.bulk.v1.Outcomes.items:type_name -> concord.bulk.v1.Outcome
+	8, // 4: concord.bulk.v1.Outcome.warnings:type_name -> concord.bulk.v1.Warning
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_actors_bulk_bulkpb_bulk_proto_init() }
@@ -1035,7 +1176,7 @@ func file_actors_bulk_bulkpb_bulk_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_actors_bulk_bulkpb_bulk_proto_rawDesc), len(file_actors_bulk_bulkpb_bulk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

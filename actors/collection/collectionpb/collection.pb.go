@@ -250,7 +250,7 @@ func (x *Task) GetAfter() uint64 {
 	return 0
 }
 
-// Saved is the payload of collection.saved and collection.deleted; the contents are the record's parts.
+// Saved is the payload of collection.saved and, with task and pin_until alone, of collection.deleted; the contents are the record's parts.
 type Saved struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	State         *State                 `protobuf:"bytes,1,opt,name=state,proto3" json:"state,omitempty"`                              // after the event
@@ -260,6 +260,7 @@ type Saved struct {
 	Linked        *Linked                `protobuf:"bytes,5,opt,name=linked,proto3" json:"linked,omitempty"`                            // none if no document that it wrote has links, or had
 	Task          string                 `protobuf:"bytes,6,opt,name=task,proto3" json:"task,omitempty"`                                // bulk task that wrote it; empty otherwise
 	Lookups       []byte                 `protobuf:"bytes,7,opt,name=lookups,proto3,oneof" json:"lookups,omitempty"`                    // concord.lookup.v1.Terms: what it is found by from now on; none if that stays as it is
+	PinUntil      int64                  `protobuf:"fixed64,8,opt,name=pin_until,json=pinUntil,proto3" json:"pin_until,omitempty"`      // microseconds: until when retention keeps what it replaced, for the task; 0: as its policy says
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -341,6 +342,13 @@ func (x *Saved) GetLookups() []byte {
 		return x.Lookups
 	}
 	return nil
+}
+
+func (x *Saved) GetPinUntil() int64 {
+	if x != nil {
+		return x.PinUntil
+	}
+	return 0
 }
 
 // Reindexed is the payload of collection.reindexed.
@@ -1410,7 +1418,7 @@ const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06before\x18\x02 \x01(\x04R\x06before\x12\x14\n" +
-	"\x05after\x18\x03 \x01(\x04R\x05after\"\xbb\x02\n" +
+	"\x05after\x18\x03 \x01(\x04R\x05after\"\xd8\x02\n" +
 	"\x05Saved\x122\n" +
 	"\x05state\x18\x01 \x01(\v2\x1c.concord.collection.v1.StateR\x05state\x123\n" +
 	"\x05blame\x18\x02 \x03(\v2\x1d.concord.collection.v1.MemberR\x05blame\x12\x1f\n" +
@@ -1419,7 +1427,8 @@ const file_actors_collection_collectionpb_collection_proto_rawDesc = "" +
 	"\x05merge\x18\x04 \x01(\v2\x1c.concord.collection.v1.MergeR\x05merge\x125\n" +
 	"\x06linked\x18\x05 \x01(\v2\x1d.concord.collection.v1.LinkedR\x06linked\x12\x12\n" +
 	"\x04task\x18\x06 \x01(\tR\x04task\x12\x1d\n" +
-	"\alookups\x18\a \x01(\fH\x00R\alookups\x88\x01\x01B\n" +
+	"\alookups\x18\a \x01(\fH\x00R\alookups\x88\x01\x01\x12\x1b\n" +
+	"\tpin_until\x18\b \x01(\x10R\bpinUntilB\n" +
 	"\n" +
 	"\b_lookups\"%\n" +
 	"\tReindexed\x12\x18\n" +
