@@ -76,7 +76,7 @@ postgres means both of its kinds.`,
 		all = append(all, w.name)
 	}
 	cmd.AddCommand(a.benchOf("all", "All of these, and locks", all, &in),
-		a.benchLocks(), a.benchMerge(), a.benchLinks(), a.benchBulk(), a.benchGrowth(), a.benchMemory(), a.benchActivation(), a.benchStart())
+		a.benchLocks(), a.benchMerge(), a.benchLinks(), a.benchBulk(), a.benchEdit(), a.benchGrowth(), a.benchMemory(), a.benchActivation(), a.benchStart())
 	return cmd
 }
 
@@ -291,27 +291,6 @@ func (a *app) benchLinks() *cobra.Command {
 	f.DurationVar(&l.Duration, "duration", benchDuration, "of one turn of theirs")
 	f.IntVar(&l.Rounds, "rounds", benchRounds, "turns")
 	f.StringSliceVar(&l.Parts, "parts", suite.LinkParts, "what to measure, with commas between")
-	return cmd
-}
-
-// benchSizes are the items of the tasks that the targets are about.
-var benchSizes = []int{1000, 25_000, 250_000}
-
-func (a *app) benchBulk() *cobra.Command {
-	var b suite.Bulk
-	cmd := a.suiteOf("bulk", "How many items a second does a bulk task do, does an item cost more among many, and does that slow others down?",
-		"  concord bench bulk --parts speed --items 1000,25000 --rounds 1",
-		func(ctx context.Context, dir string, progress func(string)) (suite.Report, error) {
-			b.Dir, b.Progress = dir, progress
-			return b.Run(ctx)
-		})
-	f := cmd.Flags()
-	f.IntSliceVar(&b.Sizes, "items", benchSizes, "items of the tasks, the fewest first, with commas between")
-	f.IntVar(&b.Clients, "clients", benchClients, "connections that update other collections meanwhile")
-	f.IntVar(&b.Collections, "collections", benchCollections, "collections that they update")
-	f.DurationVar(&b.Duration, "duration", benchDuration, "of one turn of theirs")
-	f.IntVar(&b.Rounds, "rounds", benchRounds, "turns")
-	f.StringSliceVar(&b.Parts, "parts", suite.BulkParts, "what to measure, with commas between")
 	return cmd
 }
 

@@ -26,7 +26,7 @@ func (a *app) bulk() *cobra.Command {
 		a.bulkVerb("pause", "Stop a task at the border of an item, until it is resumed", (*client.Client).BulkPause),
 		a.bulkVerb("resume", "Have a paused task go on", (*client.Client).BulkResume),
 		a.bulkVerb("cancel", "End a task at the border of an item; what it has done stays", (*client.Client).BulkCancel),
-		a.bulkRetry())
+		a.bulkRetry(), a.bulkRollback())
 	return cmd
 }
 
@@ -153,8 +153,17 @@ func (a *app) showTask(t *client.BulkTask) error {
 	}
 	return a.facts("TASK", t.Task, "number", strconv.FormatUint(t.Number, 10), "name", t.Name, "state", t.State, "how it stands", t.Message,
 		"dry run", dry, "items", taskCounted(t), "warnings", warned, "type", t.Type, "locked ones", locks, "pace", rate, "retry of", t.RetryOf,
+		"takes back", t.UndoOf, "taken back by", t.UndoneBy, "can be rolled back", canRollBack(t), "session", t.Session,
 		"asked by", t.Principal, "reason", t.Reason, "accepted", stamp(t.AcceptedAt), "started", stampOf(t.StartedAt),
 		"ended", stampOf(t.EndedAt), "kept until", stampOf(t.ExpiresAt))
+}
+
+// canRollBack says until when a task can be taken back, "" if it cannot.
+func canRollBack(t *client.BulkTask) string {
+	if !t.RollbackAvailable {
+		return ""
+	}
+	return "until " + stampOf(t.RollbackUntil)
 }
 
 // taskCounted says what has become of the items of a task. What there is none of is left out.

@@ -42,6 +42,7 @@ type dryRun struct {
 	Task    *client.BulkTask  `json:"task"`
 	Updated []client.BulkItem `json:"updated"`
 	Failed  []client.BulkItem `json:"failed"`
+	Skipped []client.BulkItem `json:"skipped,omitempty"` // of a roll-back: what others have written since
 }
 
 func (a *app) runDryRun(ctx context.Context, in *bulkInput, shown int) error {
@@ -54,8 +55,13 @@ func (a *app) runDryRun(ctx context.Context, in *bulkInput, shown int) error {
 	if err != nil {
 		return err
 	}
+	return a.followDryRun(ctx, c, accepted.Task, shown)
+}
+
+// followDryRun waits for the end of a dry run, and shows what it has told.
+func (a *app) followDryRun(ctx context.Context, c *client.Client, id string, shown int) (err error) {
 	var r dryRun
-	if r.Task, err = a.taskEnd(ctx, c, accepted.Task, false); err != nil {
+	if r.Task, err = a.taskEnd(ctx, c, id, false); err != nil {
 		return err
 	}
 	if r.Updated, err = firstItems(ctx, c, r.Task.Task, client.ItemUpdated, shown); err != nil {
@@ -63,6 +69,11 @@ func (a *app) runDryRun(ctx context.Context, in *bulkInput, shown int) error {
 	}
 	if r.Failed, err = firstItems(ctx, c, r.Task.Task, client.ItemFailed, shown); err != nil {
 		return err
+	}
+	if r.Task.UndoOf != "" {
+		if r.Skipped, err = firstItems(ctx, c, r.Task.Task, client.ItemSkipped, shown); err != nil {
+			return err
+		}
 	}
 	if a.format != show.Table {
 		err = show.Encode(a.out, a.format, r)
@@ -92,14 +103,26 @@ func (a *app) showDryRun(r *dryRun) error {
 		w.print(fmt.Sprintf("\n%s  %s\n", show.Paint(colour, show.Bold, show.Clean(item.ID)), tag(item.VersionBefore)))
 		w.print(changesIn(&item, colour))
 	}
-	for _, item := range r.Failed {
-		w.print(fmt.Sprintf("\n%s  %s  %s: %s\n", show.Paint(colour, show.Bold, show.Clean(cmp.Or(item.ID, string(item.Key)))),
-			show.Paint(colour, show.Red, "would fail"), item.Code, show.Clean(item.Message)))
+	for _, item := range r.Skipped {
+		w.print(reasonOf(&item, show.Paint(colour, show.Yellow, "would be left"), colour))
 	}
-	if more := r.Task.Counts.Updated + r.Task.Counts.Failed; more > uint64(len(r.Updated)+len(r.Failed)) {
-		w.print(fmt.Sprintf("\n... and %s more: concord bulk items %s\n", number(more-uint64(len(r.Updated)+len(r.Failed))), r.Task.Task))
+	for _, item := range r.Failed {
+		w.print(reasonOf(&item, show.Paint(colour, show.Red, "would fail"), colour))
+	}
+	all, shown := r.Task.Counts.Updated+r.Task.Counts.Failed, uint64(len(r.Updated)+len(r.Failed)+len(r.Skipped))
+	if r.Task.UndoOf != "" {
+		all += r.Task.Counts.Skipped
+	}
+	if all > shown {
+		w.print(fmt.Sprintf("\n... and %s more: concord bulk items %s\n", number(all-shown), r.Task.Task))
 	}
 	return w.err
+}
+
+// reasonOf is a line about an item that would not be updated.
+func reasonOf(item *client.BulkItem, what string, colour bool) string {
+	return fmt.Sprintf("\n%s  %s  %s: %s\n", show.Paint(colour, show.Bold, show.Clean(cmp.Or(item.ID, string(item.Key)))), what, item.Code,
+		show.Clean(item.Message))
 }
 
 // changesIn are the changes of an item, a line each.

@@ -129,11 +129,11 @@ func (a *app) submit(ctx context.Context, c *client.Client, in *bulkInput) (task
 	return c.BulkSubmit(ctx, in.request, options...)
 }
 
-// readInstructions reads instructions: JSON as it stands, or a file with it. One alone is a list of one.
+// readInstructions reads instructions: JSON as it stands, or a file with it, with or without @. One alone is a list of one.
 func (a *app) readInstructions(given string) (json.RawMessage, error) {
 	text := bytes.TrimSpace([]byte(given))
 	if len(text) == 0 || text[0] != '[' && text[0] != '{' {
-		read, err := a.input(given)
+		read, err := a.input(strings.TrimPrefix(given, "@"))
 		if err != nil {
 			return nil, fmt.Errorf("--instructions: %w", err)
 		}

@@ -39,6 +39,7 @@ waited for, while the others go on (--on-locked fail: it fails). Try it first, a
   concord bulk submit --type dataset --all --instructions change.json --reason "new keywords" --watch
   concord bulk items last --state FAILED            # and after the cause is mended:
   concord bulk retry last --watch
+  concord bulk rollback last --watch                # all as it was
 
 Instead of its id, TASK is a number, a name, or last for the newest.`
 }

@@ -28,7 +28,8 @@ Instead of its id, last is the newest job.`,
 		a.jobVerb("retry", "Try the failed links of a job that has ended again, or the failed items of a bulk update", (*client.Client).PropagationRetry,
 			func(c *client.Client, ctx context.Context, id string, options ...client.CallOption) (*client.BulkTask, error) {
 				return c.BulkRetry(ctx, id, client.BulkRetry{}, options...)
-			}))
+			}),
+		a.jobRollback())
 	return cmd
 }
 
@@ -122,9 +123,13 @@ func (a *app) showJob(j *client.Propagation) error {
 	if text := waitsFor(j); text != "" {
 		collections += "; " + text
 	}
+	reversible := ""
+	if j.RollbackAvailable {
+		reversible = "yes"
+	}
 	return a.facts("JOB", j.ID, "state", j.State, "why", j.Message, "change", caused(j.Cause), "links", counted(j),
 		"documents", number(j.Documents)+" rewritten", "collections", collections, "superseded by", j.SupersededBy,
-		"asked by", j.Principal, "requested", stamp(j.RequestedAt), "started", stampOf(j.StartedAt), "ended", stampOf(j.EndedAt))
+		"can be rolled back", reversible, "asked by", j.Principal, "requested", stamp(j.RequestedAt), "started", stampOf(j.StartedAt), "ended", stampOf(j.EndedAt))
 }
 
 // counted says what has become of the links of a job. What there is none of is left out.

@@ -33,12 +33,13 @@ Look before you change it, and watch:
 
   concord source impact names                      # authorities, links, documents, collections, and which are locked
   concord source set-url names https://new.example.org/names/ --watch
-  concord job list                                 # pause, resume, cancel, retry
+  concord job list                                 # pause, resume, cancel, retry, rollback
   concord job items JOB                            # what failed and why, and what is waited for
   concord link report                              # every change so far, and what came of it
 
 Each collection gets one new version of a job, with its history. One that somebody holds the lock of is not written over: the job
-waits for it and goes on with the others. A second change of the same base URL supersedes the first job. To roll a change back,
-make the opposite change: it is a job like any other. concord link audit finds and repairs what is not as it should be.`,
+waits for it and goes on with the others. A second change of the same base URL supersedes the first job. concord job rollback JOB
+takes the change back, as a change and a job like any other; one that has unlinked fields stays. concord link audit finds and repairs
+what is not as it should be.`,
 	}
 }

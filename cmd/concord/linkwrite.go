@@ -48,6 +48,11 @@ func (a *app) linkChange(ctx context.Context, f *followFlags, do func(*client.Cl
 	if err != nil {
 		return err
 	}
+	return a.linkChanged(ctx, c, changed, f)
+}
+
+// linkChanged tells what became of such a change, and follows its job if that is asked for.
+func (a *app) linkChanged(ctx context.Context, c *client.Client, changed *client.LinkChanged, f *followFlags) error {
 	if f.watch && changed.Propagation != "" && !f.dryRun {
 		if a.format == show.Table {
 			a.sayf("%s", linkOutcome(changed, f))
@@ -57,7 +62,7 @@ func (a *app) linkChange(ctx context.Context, f *followFlags, do func(*client.Cl
 	if a.format != show.Table {
 		return show.Encode(a.out, a.format, changed)
 	}
-	_, err = fmt.Fprintln(a.out, linkOutcome(changed, f))
+	_, err := fmt.Fprintln(a.out, linkOutcome(changed, f))
 	return err
 }
 

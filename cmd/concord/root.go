@@ -90,7 +90,7 @@ func (a *app) groups() []commandGroup {
 		{"History:", []*cobra.Command{a.history(), a.diff(), a.blame(), a.revert()}},
 		{"Authorities and links:", []*cobra.Command{a.sources(), a.authorities(), a.linksCommand(), a.jobs()}},
 		{"Rules for collections:", []*cobra.Command{a.types()}},
-		{"Many records:", []*cobra.Command{a.importCommand(), a.export(), a.bulk(), a.sample()}},
+		{"Many records:", []*cobra.Command{a.importCommand(), a.export(), a.bulk(), a.edit(), a.sample()}},
 		{"Operation:", []*cobra.Command{a.doctor(), a.config(), a.backup(), a.restore(), a.store(), a.bench()}},
 	}
 }

@@ -12,14 +12,17 @@ import (
 	"concord/actors/bound"
 	"concord/actors/bulk"
 	"concord/actors/collection"
+	"concord/actors/editsession"
 	"concord/actors/lock"
 	"concord/actors/lookup"
 	"concord/internal/config"
 	"concord/transport/cmr"
 	"concord/transport/dossier"
+	"concord/transport/folio"
 	"concord/transport/kinvey"
 	"concord/transport/operations"
 	"concord/transport/schema"
+	"concord/transport/sheet"
 )
 
 func main() {
@@ -46,11 +49,13 @@ func document(args []string) (string, error) {
 	case len(args) == 1 && args[0] == "wire":
 		s := &operations.Service{}
 		table := s.Table()
-		aliases := slices.Concat(dossier.Aliases(table), kinvey.Aliases(table, s.Timed()), cmr.Aliases(table, s.BulkWords(), cmr.DefaultLimits))
+		aliases := slices.Concat(dossier.Aliases(table), kinvey.Aliases(table, s.Timed()), cmr.Aliases(table, s.BulkWords(), cmr.DefaultLimits),
+			folio.Aliases(table, s.BulkWords()))
 		return string(schema.Wire(table, aliases, config.Default().Subject.Prefix)), nil
 	case len(args) == 1 && args[0] == "bounds":
 		return config.Markdown() + bounds("Of locks; a collection type may set those that have a range", lock.Bounds()) +
 			bounds("Of conflicts, merges and schemas", collection.Bounds()) + bounds("Of bulk updates", bulk.Bounds()) +
+			bounds("Of bulk edit sessions", slices.Concat(editsession.Bounds(), sheet.Bounds())) +
 			bounds("Of keys and indexes", lookup.Bounds()), nil
 	default:
 		return "", fmt.Errorf("usage: go run ./internal/docs wire|bounds")

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"concord/internal/bench"
 	"concord/transport/client"
 )
 
@@ -146,73 +143,11 @@ func (r *ran) measures(size, bytes int) []Measure {
 		measured("memory after"+name, "MiB", r.rest, 0, "left alone for a while")}
 }
 
-// others updates other collections at a share of what the server can do, alone and while tasks run.
+// others updates other collections alone, and while tasks run.
 func (b Bulk) others(ctx context.Context, t *taskBench) ([]Measure, error) {
-	c := t.server
-	b.say("%d other collections", b.Collections)
-	if err := c.Preload(ctx, b.Collections, payload()); err != nil {
-		return nil, err
-	}
-	conns, closeAll, err := c.connections(b.Clients)
-	if err != nil {
-		return nil, err
-	}
-	defer closeAll()
-	span := bench.Span{WarmUp: linkWarmUp, Duration: b.Duration}
-	update := func(ctx context.Context, worker int) error {
-		return conns[worker].write(ctx, collection(rand.IntN(b.Collections)), benchDocument, payload(), nil)
-	}
-	b.say("capacity")
-	full, err := bench.ClosedLoop(ctx, b.Clients, span, update)
-	if err != nil || full.Errors > 0 {
-		return nil, errors.Join(err, full.FirstError)
-	}
-	rate := capacityShare * full.OpsPerSecond()
-	var ratios, alone, beside, items []float64
-	for round := range b.Rounds {
-		b.say("%.0f updates a second beside a task, round %d of %d", rate, round+1, b.Rounds)
-		calm, err := bench.OpenLoop(ctx, b.Clients, rate, span, update)
-		if err != nil {
-			return nil, err
-		}
-		var busy *bench.Sample
-		done, err := t.running(ctx, b.largest(), func() (err error) {
-			busy, err = bench.OpenLoop(ctx, b.Clients, rate, span, update)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		if calm.Errors+busy.Errors > 0 {
-			return nil, fmt.Errorf("%d updates failed: %w", calm.Errors+busy.Errors, errors.Join(calm.FirstError, busy.FirstError))
-		}
-		alone, beside = append(alone, ms(&calm.Latency, 0.99)), append(beside, ms(&busy.Latency, 0.99))
-		ratios, items = append(ratios, beside[round]/alone[round]), append(items, done)
-	}
-	note := fmt.Sprintf("%.0f updates/s of %d other collections, 30 %% of capacity", rate, b.Collections)
-	return []Measure{measured("update p99, alone", "ms", alone, 0, note), measured("update p99, beside a task", "ms", beside, 0, note),
-		measured("items meanwhile", "/s", items, 0, fmt.Sprintf("one task of %d items after the other", b.largest())),
-		measured("isolation", "x", ratios, targetOthers, "p99 beside a task against p99 alone, in the same round")}, nil
-}
-
-// running has one task run after the other for as long as the other load lasts; how many items were done a second.
-func (t *taskBench) running(ctx context.Context, size int, other func() error) (perSecond float64, err error) {
-	going, stop := context.WithCancel(ctx)
-	var runner sync.WaitGroup
-	var failed error
-	done, begin := 0.0, time.Now()
-	runner.Go(func() {
-		for going.Err() == nil && failed == nil {
-			var did float64
-			did, failed = t.until(ctx, going, size)
-			done += did
-		}
-	})
-	err = other()
-	took := time.Since(begin)
-	stop()
-	runner.Wait()
-	return done / took.Seconds(), errors.Join(failed, err)
+	o := others{server: t.server, clients: b.Clients, collections: b.Collections, duration: b.Duration, rounds: b.Rounds, say: b.say}
+	return o.beside(ctx, "a task", fmt.Sprintf("one task of %d items after the other", b.largest()),
+		func(ctx, going context.Context) (float64, error) { return t.until(ctx, going, b.largest()) })
 }
 
 // until runs a task to its end, or until it is told to stop; how many items it has done by then.

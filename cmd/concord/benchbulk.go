@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"concord/cmd/concord/internal/suite"
+)
+
+// benchSizes are the items of the tasks that the targets are about.
+var benchSizes = []int{1000, 25_000, 250_000}
+
+func (a *app) benchBulk() *cobra.Command {
+	var b suite.Bulk
+	cmd := a.suiteOf("bulk", "How many items a second does a bulk task do, does an item cost more among many, and does that slow others down?",
+		"  concord bench bulk --parts speed --items 1000,25000 --rounds 1",
+		func(ctx context.Context, dir string, progress func(string)) (suite.Report, error) {
+			b.Dir, b.Progress = dir, progress
+			return b.Run(ctx)
+		})
+	f := cmd.Flags()
+	f.IntSliceVar(&b.Sizes, "items", benchSizes, "items of the tasks, the fewest first, with commas between")
+	f.IntVar(&b.Clients, "clients", benchClients, "connections that update other collections meanwhile")
+	f.IntVar(&b.Collections, "collections", benchCollections, "collections that they update")
+	f.DurationVar(&b.Duration, "duration", benchDuration, "of one turn of theirs")
+	f.IntVar(&b.Rounds, "rounds", benchRounds, "turns")
+	f.StringSliceVar(&b.Parts, "parts", suite.BulkParts, "what to measure, with commas between")
+	return cmd
+}
+
+// benchSessions are the records of the sessions that the targets are about.
+var benchSessions = []int{1000, 25_000, 100_000}
+
+const benchBeside = 100_000 // collections
+
+func (a *app) benchEdit() *cobra.Command {
+	var b suite.Edit
+	cmd := a.suiteOf("edit", "How many records a second does a bulk edit session change and take back, what is stored for it, and does that slow others down?",
+		"  concord bench edit --parts speed,store --records 1000,25000 --rounds 1",
+		func(ctx context.Context, dir string, progress func(string)) (suite.Report, error) {
+			b.Dir, b.Progress = dir, progress
+			return b.Run(ctx)
+		})
+	f := cmd.Flags()
+	f.IntSliceVar(&b.Sizes, "records", benchSessions, "records of the sessions, the fewest first, with commas between")
+	f.IntVar(&b.Beside, "beside", benchBeside, "collections beside a session of the fewest records, against none")
+	f.IntVar(&b.Clients, "clients", benchClients, "connections that update other collections meanwhile")
+	f.IntVar(&b.Collections, "collections", benchCollections, "collections that they update")
+	f.DurationVar(&b.Duration, "duration", benchDuration, "of one turn of theirs")
+	f.IntVar(&b.Rounds, "rounds", benchRounds, "turns")
+	f.StringSliceVar(&b.Parts, "parts", suite.EditParts, "what to measure, with commas between")
+	return cmd
+}
