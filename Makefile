@@ -11,7 +11,8 @@ PLANTED := skipsync answerearly forgetdedup dropoutbox staleread breakchain skip
 	skipfence skipqueue keepexpired losepark \
 	mergeblind dropconflict stalescript skipsecond \
 	skiplink dropcorrection halfjob droplinks \
-	applytwice overtake lostitem stickycancel staleindex
+	applytwice overtake lostitem stickycancel staleindex \
+	ignoreforeign lostundo wrongmark unpinned othersession
 FUZZTIME ?= 10s
 GO_FILES := $(shell git ls-files '*.go' 2>/dev/null)
 
@@ -66,7 +67,7 @@ faults: ## Kill and pause a real process under load, and judge what is left
 
 .PHONY: torture
 torture: ## 300 kills, ten times the linearizability histories, 30,000 crash clones
-	CONCORD_KILL_CYCLES=300 CONCORD_LINEARIZABLE_ROUNDS=30 CONCORD_LINKED_DOCUMENTS=100000 CONCORD_BULK_ITEMS=100000 go test -count=1 -timeout 120m -v ./internal/faults
+	CONCORD_KILL_CYCLES=300 CONCORD_LINEARIZABLE_ROUNDS=30 CONCORD_LINKED_DOCUMENTS=100000 CONCORD_BULK_ITEMS=100000 CONCORD_EDIT_RECORDS=100000 go test -count=1 -timeout 120m -v ./internal/faults
 	CONCORD_CRASH_CLONES=30000 go test -count=1 -timeout 60m ./persistence/... ./actors/...
 
 .PHONY: fuzz

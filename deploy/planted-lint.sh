@@ -18,6 +18,8 @@ plant persistence github.com/nats-io/nats.go nats-has-its-doors
 plant transport github.com/prometheus/client_golang/prometheus prometheus-has-one-door
 plant transport/client concord/transport/operations client-is-light
 plant transport/api concord/actors/host client-is-light
+plant transport/folio concord/transport/operations aliases-ask-operations
+plant transport/cmr concord/persistence/pebblestore aliases-ask-operations
 plant actors/collection github.com/santhosh-tekuri/jsonschema/v6 jsonschema-has-one-door
 plant actors/script modernc.org/quickjs quickjs-has-one-door
 plant actors/host concord/actors/script/quickjs scripts-run-behind-their-contract
@@ -29,6 +31,8 @@ plant actors/provider concord/actors/upload kinds-do-not-import-each-other-provi
 plant actors/upload concord/actors/collection kinds-do-not-import-each-other-upload
 plant actors/collectiontype concord/actors/provider kinds-do-not-import-each-other-collectiontype
 plant actors/bulk concord/actors/collection kinds-do-not-import-each-other-bulk
+plant actors/undo context kinds-are-pure
+plant actors/editsession concord/actors/bulk kinds-do-not-import-each-other-editsession
 plant actors/source concord/actors/provider kinds-do-not-import-each-other-source
 plant actors/authority concord/actors/source kinds-do-not-import-each-other-authority
 out=$(cd "$copy" && "$lint" run --enable-only depguard --max-same-issues 0 --max-issues-per-linter 0 2>&1 || true)

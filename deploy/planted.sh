@@ -26,6 +26,11 @@ declare -A test=(
   [lostitem]="./internal/faults TestBulkOrder"
   [stickycancel]="./actors/jobs TestATaskIsCancelledAtTheBorderOfAnItem"
   [staleindex]="./internal/faults TestBulkQueries"
+  [ignoreforeign]="./transport/operations TestTwoPeople"
+  [lostundo]="./transport/operations TestBackToTheStart"
+  [wrongmark]="./transport/operations TestBackToTheStepBefore"
+  [unpinned]="./internal/node TestSessionsHoldWhatTheyReplace"
+  [othersession]="./internal/faults TestEditSolutions"
   [skipmark]="./persistence/pebblestore TestDamageIsNeverSilent"
 )
 # A checker of what happens to a real process is allowed luck: the moments of kills and the histories of clients are never twice

@@ -96,7 +96,7 @@ var metrics = []string{
 	"concord_corruption_detected_total", "concord_build_info", "process_start_time_seconds",
 	"concord_lock_wait_seconds", "concord_parked_updates_total", "concord_merge_scripts_total",
 	"concord_propagations_total", "concord_propagation_waiting_collections",
-	"concord_bulk_items_total", "concord_bulk_tasks_open", "concord_bulk_waiting_collections",
+	"concord_bulk_items_total", "concord_bulk_undone_items_total", "concord_bulk_tasks_open", "concord_bulk_waiting_collections",
 }
 
 func TestRulesNameMetricsThatExist(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"concord/actors/lock/scenario"
 	"concord/transport"
 )
 
@@ -46,7 +47,7 @@ func (s *shelves) stop(p *process) {
 // readsOnly says that a call changes nothing.
 func readsOnly(op string) bool {
 	_, verb, _ := strings.Cut(op, ".")
-	return verb == "get" || verb == "list" || verb == "items" || verb == "history"
+	return slices.Contains([]string{"get", "list", "items", "history", "records", "results"}, verb)
 }
 
 // ask repeats a call with its key until there is an answer: the process may be away. A refusal is an answer, too.
@@ -176,14 +177,20 @@ func (s *shelves) submit(body string, query ...string) bulkTask {
 	return s.taskIn(s.must(c))
 }
 
-// upload is the id of a closed upload.
+// upload is the id of a closed upload of nobody in particular.
 func (s *shelves) upload(content []byte) string {
 	s.t.Helper()
-	id, _ := s.must(call{op: "upload.open"}).body["upload"].(string)
+	return s.uploadOf(scenario.Party{}, content)
+}
+
+// uploadOf is the id of a closed upload of somebody.
+func (s *shelves) uploadOf(by scenario.Party, content []byte) string {
+	s.t.Helper()
+	id, _ := s.must(call{op: "upload.open", by: by}).body["upload"].(string)
 	for offset := 0; offset < len(content); offset += uploadMaxChunk {
-		s.must(call{op: "upload.append", id: id, body: map[string]any{"offset": offset, "data": content[offset:min(len(content), offset+uploadMaxChunk)]}})
+		s.must(call{op: "upload.append", id: id, by: by, body: map[string]any{"offset": offset, "data": content[offset:min(len(content), offset+uploadMaxChunk)]}})
 	}
-	s.must(call{op: "upload.close", id: id})
+	s.must(call{op: "upload.close", id: id, by: by})
 	return id
 }
 

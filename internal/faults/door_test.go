@@ -78,11 +78,15 @@ var places = map[string]string{
 	"propagation.get": "GET " + propagationPath, "propagation.items": "GET " + propagationPath + "/items",
 	"propagation.list": "GET " + providerPath + "/propagations", "propagation.pause": "POST " + propagationPath + "/pause",
 	"propagation.resume": "POST " + propagationPath + "/resume", "propagation.cancel": "POST " + propagationPath + "/cancel",
-	"propagation.retry": "POST " + propagationPath + "/retry", "report.list": "GET " + providerPath + "/link-reports",
+	"propagation.retry": "POST " + propagationPath + "/retry", "propagation.rollback": "POST " + propagationPath + "/rollback", "report.list": "GET " + providerPath + "/link-reports",
 	"collection.list": "GET " + providerPath + "/collections",
 	"bulk.submit":     "POST " + providerPath + "/bulk-updates", "bulk.get": "GET " + bulkPath, "bulk.list": "GET " + providerPath + "/bulk-updates",
 	"bulk.items": "GET " + bulkPath + "/items", "bulk.pause": "POST " + bulkPath + "/pause", "bulk.resume": "POST " + bulkPath + "/resume",
-	"bulk.cancel": "POST " + bulkPath + "/cancel", "bulk.retry": "POST " + bulkPath + "/retry",
+	"bulk.cancel": "POST " + bulkPath + "/cancel", "bulk.retry": "POST " + bulkPath + "/retry", "bulk.rollback": "POST " + bulkPath + "/rollback",
+	"edit.open": "POST " + providerPath + "/bulk-edits", "edit.list": "GET " + providerPath + "/bulk-edits", "edit.get": "GET " + editPath,
+	"edit.match": "POST " + editPath + "/match", "edit.records": "GET " + editPath + "/records", "edit.results": "GET " + editPath + "/results",
+	"edit.preview": "POST " + editPath + "/preview", "edit.apply": "POST " + editPath + "/apply", "edit.rollback": "POST " + editPath + "/rollback",
+	"edit.redo": "POST " + editPath + "/redo", "edit.cancel": "POST " + editPath + "/cancel", "edit.close": "POST " + editPath + "/close",
 	"upload.open": "POST " + providerPath + "/uploads", "upload.append": "POST " + uploadPath + "/append", "upload.close": "POST " + uploadPath + "/close",
 	"type.get": "GET /api/v1/providers/{provider}/types/{id}", "type.delete": "DELETE /api/v1/providers/{provider}/types/{id}",
 	"admin.verify": "POST /api/v1/admin/verify", "beacon": "POST /api-noauth/v1/locks/collection:{provider}:{id}/release",
@@ -95,6 +99,7 @@ const (
 	authorityPath   = providerPath + "/authorities/{inner}"
 	propagationPath = providerPath + "/propagations/{id}"
 	bulkPath        = providerPath + "/bulk-updates/{id}"
+	editPath        = providerPath + "/bulk-edits/{id}"
 	uploadPath      = providerPath + "/uploads/{id}"
 	lockPath        = "/api/v1/locks/collection:{provider}:{id}"
 	ticketPath      = lockPath + "/queue/{inner}"
