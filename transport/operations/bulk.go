@@ -93,10 +93,11 @@ func (s *Service) showBulk(from persistence.EntityReader, t *bulkTask) (bulk.Res
 	return shown, err
 }
 
-// leavesSome says that a roll-back has ended, and could not take back all.
+// leavesSome says that a roll-back has ended, could not take back all, and stands: of one that was taken back itself, nobody
+// knows what it has left.
 func leavesSome(by *bulk.State) bool {
 	c := &by.Counts
-	return by.Status.Shown() && !by.Status.Open() && c.Skipped+c.Failed+c.Cancelled > 0
+	return by.UndoneBy == "" && by.Status.Shown() && !by.Status.Open() && c.Skipped+c.Failed+c.Cancelled > 0
 }
 
 // bulkGet shows where a task stands.

@@ -125,6 +125,23 @@ func TestARollbackIsATask(t *testing.T) {
 	}
 }
 
+// TestARollbackThatWasTakenBack leaves nothing to be taken up: what it had taken back stands again.
+func TestARollbackThatWasTakenBack(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	first := must[api.BulkTask](b, "bulk.submit", "", asking(`{"ids":["a","b"]}`)).Task
+	b.ran(first, updated(1, 2), updated(1, 2))
+	back := b.rolled(first, "").Task
+	b.ran(back, updated(2, 3), skippedItem)
+	redo := b.rolled(back, "").Task
+	b.ran(redo, updated(3, 4))
+	if p := b.refused(problem.CannotUndo, "bulk.rollback", first, `{"onConflict":"force"}`); !strings.Contains(p.Detail, redo) || b.available(first) {
+		t.Errorf("%v", p)
+	}
+	if again := b.rolled(redo, ""); b.spans(again.Task) != "a 3-4" {
+		t.Errorf("%s", b.spans(again.Task))
+	}
+}
+
 // TestARollbackThatIsRetried: of what has failed, under the same policy; it stands for the roll-back if that has left nothing else.
 func TestARollbackThatIsRetried(t *testing.T) {
 	for name, c := range map[string]struct {
