@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strconv"
 
 	"concord/cmd/concord/internal/show"
 	"concord/transport/client"
@@ -145,7 +146,22 @@ func (a *app) nextSteps(run *client.EditRun, name string) {
 	case run.Kind == client.RunPreview && run.State == client.BulkComplete && run.Counts.Updated > 0:
 		a.sayf("nothing is written yet: concord edit apply %s --wait", name)
 	case takesBack(run) && run.Counts.Skipped > 0 && run.OnConflict != "force":
-		a.sayf("%s somebody else's changes: the same with --on-conflict merge keeps them, with force it loses them",
-			map[bool]string{true: "1 record has", false: number(run.Counts.Skipped) + " records have"}[run.Counts.Skipped == 1])
+		a.sayf("%s somebody else's changes: %s --on-conflict merge keeps them, with force it loses them",
+			map[bool]string{true: "1 record has", false: number(run.Counts.Skipped) + " records have"}[run.Counts.Skipped == 1],
+			again(run, name))
+	}
+}
+
+// again is the command that takes up what a run has left. Another roll-back to the step before would go one step further back.
+func again(run *client.EditRun, name string) string {
+	switch {
+	case run.DryRun:
+		return "the same with"
+	case run.Kind == client.RunRedo:
+		return "concord edit redo " + name
+	case run.To == nil || *run.To == 0:
+		return "concord edit rollback " + name + " --to initial"
+	default:
+		return "concord edit rollback " + name + " --to " + strconv.FormatUint(uint64(*run.To), 10)
 	}
 }

@@ -21,8 +21,8 @@ that somebody else has written since, --on-conflict says what is to be:
   merge   the steps are taken out of it, and the other change stays; where both have changed the same it is left
   force   it is put back as it was; the other change is lost, but stays in the history
 
-The same again with another --on-conflict takes up what was left. With --dry-run the records and their changes are shown, and
-nothing is written. A step that is being applied is stopped by a rollback at the border of a record, then what it did is taken back.
+A rollback to the same step (named by its number, or initial; previous would be one further back) with another --on-conflict takes up
+what was left. With --dry-run the records and their changes are shown, and nothing is written. A step that is being applied is stopped by a rollback at the border of a record, then what it did is taken back.
 
 Old versions are kept for a session until it is closed (--keep previous: those of its newest step), at most until the time that
 concord edit get shows; until then a rollback works, also after a restart. A session is its owner's: others need the right admin.
