@@ -98,8 +98,7 @@ func TestScriptsDoNotRunForEver(t *testing.T) {
 	for range 3 {
 		_ = must[collection.Result](b, "document.put", "c", `{"value":"`+b.service.NewID()+`"}`, inDocument("a"), as("bob"))
 		wait := b.scripts.waiting()
-		b.scripts.resume()
-		b.scripts.hold()
+		b.scripts.step()
 		for b.scripts.waiting() < wait {
 			runtime.Gosched()
 		}

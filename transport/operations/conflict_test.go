@@ -275,10 +275,15 @@ func (f *fakeScripts) hold() {
 	f.held = true
 }
 
-func (f *fakeScripts) resume() {
+func (f *fakeScripts) resume() { f.let(false) }
+
+// step lets those that have waited end, and keeps the next ones.
+func (f *fakeScripts) step() { f.let(true) }
+
+func (f *fakeScripts) let(held bool) {
 	f.mu.Lock()
 	wait := f.wait
-	f.held, f.wait = false, nil
+	f.held, f.wait = held, nil
 	f.mu.Unlock()
 	for _, end := range wait {
 		end()
