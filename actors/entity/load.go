@@ -239,63 +239,6 @@ func (s *Shell[S, C, E]) allParts(after string, most int) (map[string]Fact, erro
 	return all, nil
 }
 
-// partsSince finds the parts that were written after the version, as they are and as they were. It waits until the
-// store shows everything: a revert is the one command that looks back, and may. That there is too much to be read is a
-// fact for the decision: a command that comes again by itself would meet an error for ever.
-func (s *Shell[S, C, E]) partsSince(f *Facts, version uint64) error {
-	if err := s.settle(); err != nil {
-		return err
-	}
-	if f.parts == nil {
-		f.parts = make(map[string]Fact)
-	}
-	f.was = make(map[string]Fact)
-	for rec, err := range s.world.Store.Versions(s.id, 0) {
-		if err != nil {
-			return fmt.Errorf("versions since %d: %w", version, err)
-		}
-		if rec.GetVersion() <= version {
-			f.then = encodedOf(rec)
-			f.then.Content = true
-			break
-		}
-		for _, p := range rec.GetParts() {
-			if _, ok := f.was[p.GetId()]; ok {
-				continue
-			}
-			if len(f.was) == wasMaxParts {
-				f.many = problem.New(problem.TooLarge, "more than %d documents changed since version %d", wasMaxParts, version)
-				return nil
-			}
-			if err := s.partWas(f, p.GetId(), version); err != nil || f.many != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (s *Shell[S, C, E]) partWas(f *Facts, id string, version uint64) error {
-	if err := s.loadPart(f, Want{Part: id, Body: true}); err != nil {
-		return err
-	}
-	old, err := s.world.Store.PartAt(s.id, id, version)
-	if errors.Is(err, persistence.ErrNotFound) {
-		f.was[id] = Fact{}
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("part %q at version %d: %w", id, version, err)
-	}
-	if f.was[id], err = s.fact(old, true); err != nil {
-		return err
-	}
-	if f.bytes += len(f.was[id].Body) + len(f.parts[id].Body); f.bytes > wasMaxBytes {
-		f.many = problem.New(problem.TooLarge, "more than %d bytes changed since version %d", wasMaxBytes/2, version)
-	}
-	return nil
-}
-
 // settle waits until everything that this entity has submitted is durable, and so in the store.
 func (s *Shell[S, C, E]) settle() error {
 	durable := make(chan struct{})

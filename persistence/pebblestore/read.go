@@ -167,14 +167,37 @@ func (r *reader) Records(e persistence.EntityID, after uint64) iter.Seq2[*record
 	return r.recordsAt(k.partition, bytes.Clone(k.seq(after+1)), upper)
 }
 
-// Versions are the records that made the versions below before, newest first.
+// versionsByKey is how many versions, from a given one down, are looked up by their keys before an iterator is opened for
+// more: that costs as much as several such look-ups.
+const versionsByKey = 8
+
+// Versions are the records that made the versions below before, newest first. Who knows the newest one names it.
 func (r *reader) Versions(e persistence.EntityID, before uint64) iter.Seq2[*recordpb.Record, error] {
-	k := r.keys(e)
-	lower, upper := k.bounds(familyVersion)
-	if before > 0 {
-		lower = bytes.Clone(k.version(before - 1))
+	return func(yield func(*recordpb.Record, error) bool) {
+		for n := 0; n < versionsByKey && before > 1; n++ {
+			rec, err := r.recordOfVersion(e, before-1)
+			if errors.Is(err, persistence.ErrNotFound) {
+				break // the newest one is below, or what is below was trimmed
+			}
+			if !yield(rec, err) || err != nil {
+				return
+			}
+			before--
+		}
+		if before == 1 {
+			return
+		}
+		k := r.keys(e)
+		lower, upper := k.bounds(familyVersion)
+		if before > 0 {
+			lower = bytes.Clone(k.version(before - 1))
+		}
+		for rec, err := range r.recordsAt(k.partition, lower, upper) {
+			if !yield(rec, err) {
+				return
+			}
+		}
 	}
-	return r.recordsAt(k.partition, lower, upper)
 }
 
 // recordOfVersion is the record that made the version.
