@@ -32,7 +32,11 @@ func (a *app) benchBulk() *cobra.Command {
 // benchSessions are the records of the sessions that the targets are about.
 var benchSessions = []int{1000, 25_000, 100_000}
 
-const benchBeside = 100_000 // collections
+// What a session is measured beside.
+const (
+	benchBeside    = 100_000 // collections
+	benchDocuments = 1000    // of each collection
+)
 
 func (a *app) benchEdit() *cobra.Command {
 	var b suite.Edit
@@ -45,6 +49,7 @@ func (a *app) benchEdit() *cobra.Command {
 	f := cmd.Flags()
 	f.IntSliceVar(&b.Sizes, "records", benchSessions, "records of the sessions, the fewest first, with commas between")
 	f.IntVar(&b.Beside, "beside", benchBeside, "collections beside a session of the fewest records, against none")
+	f.IntVar(&b.Documents, "documents", benchDocuments, "documents of each collection of a session of the fewest records, against none")
 	f.IntVar(&b.Clients, "clients", benchClients, "connections that update other collections meanwhile")
 	f.IntVar(&b.Collections, "collections", benchCollections, "collections that they update")
 	f.DurationVar(&b.Duration, "duration", benchDuration, "of one turn of theirs")

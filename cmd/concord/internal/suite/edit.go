@@ -16,6 +16,7 @@ import (
 type Edit struct {
 	Sizes       []int // records of a session, the fewest first
 	Beside      int   // collections beside those of a session of the fewest records, against none
+	Documents   int   // of each collection of such a session, against none
 	Clients     int   // connections of the others, each with one request at a time
 	Collections int   // that they update
 	Duration    time.Duration
@@ -32,7 +33,7 @@ const (
 )
 
 // EditParts are the parts of the bench of bulk edit sessions.
-var EditParts = []string{"speed", "beside", "store", "others"}
+var EditParts = []string{"speed", "beside", "documents", "store", "others"}
 
 // Run measures, each part on servers of its own.
 func (b Edit) Run(ctx context.Context) (Report, error) {
@@ -45,7 +46,7 @@ func (b Edit) Run(ctx context.Context) (Report, error) {
 		return newReport("edit"), errors.New("edit: the sizes of sessions are numbers from 1 on, the smallest first")
 	}
 	var measures []Measure
-	for i, part := range []func(context.Context) ([]Measure, error){b.speed, b.beside, b.store, b.others} {
+	for i, part := range []func(context.Context) ([]Measure, error){b.speed, b.beside, b.documents, b.store, b.others} {
 		if !slices.Contains(b.Parts, EditParts[i]) {
 			continue
 		}
@@ -66,12 +67,16 @@ func (b Edit) say(format string, args ...any) {
 
 func (b Edit) largest() int { return b.Sizes[len(b.Sizes)-1] }
 
-// with runs fn on a server of its own with so many records.
+// with runs fn on a server of its own with so many records, without documents.
 func (b Edit) with(ctx context.Context, parent string, records int, fn func(e *editBench, dir string) error) error {
+	return b.withDocuments(ctx, parent, records, 0, fn)
+}
+
+func (b Edit) withDocuments(ctx context.Context, parent string, records, documents int, fn func(e *editBench, dir string) error) error {
 	c := &Concord{}
 	return own(ctx, parent, c, func(dir string) error {
-		b.say("%d records", records)
-		e, err := newEditBench(ctx, c, records)
+		b.say("%d records, with %d documents each", records, documents)
+		e, err := newEditBench(ctx, c, records, documents)
 		if err != nil {
 			return err
 		}
@@ -179,19 +184,36 @@ func (b Edit) repeats(size int) int {
 	return 1
 }
 
-// beside runs sessions of the smallest size on two servers, of which one works at a time.
+// beside runs sessions of the smallest size, alone and beside other collections.
 func (b Edit) beside(ctx context.Context) ([]Measure, error) {
 	size := b.Sizes[0]
-	var alone, among edited
-	err := b.with(ctx, b.Dir, size, func(small *editBench, dir string) error {
+	return b.against(ctx, "collections", fmt.Sprintf("in a session of %d, beside %d other collections against none, in the same round", size, b.Beside),
+		editShelf{size, 0}, editShelf{size + b.Beside, 0})
+}
+
+// documents runs sessions of the smallest size, on collections without documents and with many.
+func (b Edit) documents(ctx context.Context) ([]Measure, error) {
+	size := b.Sizes[0]
+	return b.against(ctx, "documents", fmt.Sprintf("in a session of %d, whose collections have %d documents each against none, in the same round", size, b.Documents),
+		editShelf{size, 0}, editShelf{size, b.Documents})
+}
+
+// editShelf is what a server has.
+type editShelf struct{ collections, documents int }
+
+// against runs sessions of the smallest size on two servers, of which one works at a time, and compares the cost of a record.
+func (b Edit) against(ctx context.Context, name, note string, small, large editShelf) ([]Measure, error) {
+	size := b.Sizes[0]
+	var few, many edited
+	err := b.withDocuments(ctx, b.Dir, small.collections, small.documents, func(alone *editBench, dir string) error {
 		second := filepath.Join(dir, "large")
 		if err := os.Mkdir(second, 0o700); err != nil {
 			return err
 		}
-		return b.with(ctx, second, size+b.Beside, func(large *editBench, _ string) error {
+		return b.withDocuments(ctx, second, large.collections, large.documents, func(among *editBench, _ string) error {
 			for round := range b.Rounds {
-				b.say("sessions of %d records beside %d collections, round %d of %d", size, b.Beside, round+1, b.Rounds)
-				err := errors.Join(small.round(ctx, size, bulkRepeats, &alone), large.round(ctx, size, bulkRepeats, &among))
+				b.say("sessions of %d records, %s, round %d of %d", size, name, round+1, b.Rounds)
+				err := errors.Join(alone.round(ctx, size, bulkRepeats, &few), among.round(ctx, size, bulkRepeats, &many))
 				if err != nil {
 					return err
 				}
@@ -202,8 +224,7 @@ func (b Edit) beside(ctx context.Context) ([]Measure, error) {
 	if err != nil {
 		return nil, err
 	}
-	return among.cost(&alone, "collections",
-		fmt.Sprintf("in a session of %d, beside %d other collections against none, in the same round", size, b.Beside)), nil
+	return many.cost(&few, name, note), nil
 }
 
 // store tells by how much the store grows with each move of one session.

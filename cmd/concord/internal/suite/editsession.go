@@ -20,10 +20,16 @@ type editBench struct {
 	value  int // that the next step writes: each changes every record
 }
 
-func newEditBench(ctx context.Context, c *Concord, records int) (*editBench, error) {
+// newEditBench makes the collections, each with so many small documents beside its metadata.
+func newEditBench(ctx context.Context, c *Concord, records, documents int) (*editBench, error) {
 	e := &editBench{server: c}
+	list := make([]string, documents)
+	for i := range list {
+		list[i] = fmt.Sprintf(`"d%d":{"page":%d}`, i, i)
+	}
+	end := `,"documents":{` + strings.Join(list, ",") + `}}`
 	err := c.all(ctx, records, func(ctx context.Context, conn *connection, i int) error {
-		_, err := conn.askOf(ctx, "collection.put", described(i), `{"metadata":`+string(editedRecord())+`}`)
+		_, err := conn.askOf(ctx, "collection.put", described(i), `{"metadata":`+string(editedRecord())+end)
 		return err
 	})
 	if err != nil {
