@@ -46,7 +46,7 @@ func (s *Shell[S, C, E]) partsSince(f *Facts, version uint64) error {
 			if err := s.partNow(f, p, rec.GetVersion()); err != nil {
 				return err
 			}
-			if f.weigh(f.parts[id], version); f.many != nil {
+			if !f.weigh(f.parts[id], version) {
 				return nil
 			}
 		}
@@ -63,23 +63,29 @@ func (s *Shell[S, C, E]) partsWere(f *Facts, changed []string, version uint64, t
 	for _, id := range changed {
 		was, known := inRecord(written[id], version)
 		if !known {
-			old, err := s.world.Store.PartAt(s.id, id, version)
-			if errors.Is(err, persistence.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return fmt.Errorf("part %q at version %d: %w", id, version, err)
-			}
-			if was, err = s.fact(old, true); err != nil {
+			var err error
+			if was, err = s.partWas(id, version); err != nil {
 				return err
 			}
 		}
 		f.was[id] = was
-		if f.weigh(was, version); f.many != nil {
+		if !f.weigh(was, version) {
 			return nil
 		}
 	}
 	return nil
+}
+
+// partWas reads a part as it was at the version.
+func (s *Shell[S, C, E]) partWas(id string, version uint64) (Fact, error) {
+	old, err := s.world.Store.PartAt(s.id, id, version)
+	if errors.Is(err, persistence.ErrNotFound) {
+		return Fact{}, nil
+	}
+	if err != nil {
+		return Fact{}, fmt.Errorf("part %q at version %d: %w", id, version, err)
+	}
+	return s.fact(old, true)
 }
 
 // partNow finds a part as it is, with its body. Its newest record is at hand.
@@ -117,9 +123,10 @@ func inRecord(p *recordpb.Part, version uint64) (fact Fact, known bool) {
 	return Fact{Exists: true, Version: version, Body: body}, true
 }
 
-// weigh counts what a look back has read.
-func (f *Facts) weigh(fact Fact, version uint64) {
+// weigh counts what a look back has read, and says if it may read on.
+func (f *Facts) weigh(fact Fact, version uint64) bool {
 	if f.bytes += len(fact.Body); f.bytes > wasMaxBytes {
 		f.many = problem.New(problem.TooLarge, "more than %d bytes changed since version %d", wasMaxBytes/2, version)
 	}
+	return f.many == nil
 }
