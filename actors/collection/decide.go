@@ -82,7 +82,7 @@ func (b Behavior) wantsOf(s State, c Command, known entity.Facts) []entity.Want 
 		return wantsOfStale(s, c, known, p)
 	case *Revert:
 		if _, _, ok := known.Was(); !ok && s.Exists && c.To > 0 && c.To < s.Version {
-			return []entity.Want{{Was: c.To}}
+			return s.lookBack(c.To)
 		}
 	case *Delete, *Locking, *Advance, *Relink, *Apply, *Reindex:
 	}

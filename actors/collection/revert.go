@@ -43,6 +43,16 @@ func (b Behavior) revert(s State, c *Revert, f entity.Facts, t *rules.Type) (dec
 	return b.restored(s, then, c.To, again{f, t, jsonvalue.EqualText})
 }
 
+// lookBack asks for what a version was, and what has changed since. Where no document has, the metadata are all there is to be
+// looked at, however many versions there are in between.
+func (s *State) lookBack(version uint64) []entity.Want {
+	want := entity.Want{Was: version}
+	if s.DocumentsVersion <= version {
+		want.Changed = []string{MetadataPart}
+	}
+	return []entity.Want{want}
+}
+
 // again is what an old version is made the newest with.
 type again struct {
 	facts entity.Facts

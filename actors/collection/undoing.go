@@ -31,7 +31,7 @@ func (a *applying) undo() (decision, error) {
 func (a *applying) restore(version uint64, same sameText) (decision, error) {
 	encoded, _, ok := a.facts.Was()
 	if !ok {
-		return decision{Wants: []entity.Want{{Was: version}}}, nil
+		return decision{Wants: a.state.lookBack(version)}, nil
 	}
 	if err := a.facts.TooMuch(); err != nil {
 		return a.ended(err)

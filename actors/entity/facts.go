@@ -20,6 +20,8 @@ type Want struct {
 	Kept uint64 // a version: is it still kept?
 	Was  uint64 // a version: its event, and the parts that changed since, as they are and as they were, with bodies
 
+	Changed []string // with Was: parts among which are all that changed since, if the kind knows; nil: they are looked for
+
 	Made  uint64                // a version: the event that made it, and who did
 	Event uint64                // a seq: its event
 	Of    *persistence.EntityID // another entity: its state; without a provider it is one of the same

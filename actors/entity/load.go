@@ -35,7 +35,7 @@ func (s *Shell[S, C, E]) load(f *Facts, wants []Want) error {
 		case w.Of != nil:
 			err = s.loadOf(f, *w.Of)
 		case w.Was > 0:
-			if err = s.partsSince(f, w.Was); errors.Is(err, persistence.ErrTrimmed) {
+			if err = s.lookBack(f, w); errors.Is(err, persistence.ErrTrimmed) {
 				f.then, err = Encoded{}, nil // Decide sees that the version is no longer kept
 				f.keep(w.Was, false)
 			}

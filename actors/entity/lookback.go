@@ -9,12 +9,12 @@ import (
 	"concord/persistence/recordpb"
 )
 
-// partsSince finds the parts that were written after the version, as they are and as they were. It waits until the
-// store shows everything: a revert is the one command that looks back, and may. That there is too much to be read is a
-// fact for the decision: a command that comes again by itself would meet an error for ever.
+// lookBack finds the parts that were written after a version, as they are and as they were. It waits until the store shows
+// everything: a revert is the one command that looks back, and may. That there is too much to be read is a fact for the
+// decision: a command that comes again by itself would meet an error for ever.
 //
 // The records that it goes through have most of the contents inside them: what they have is not read once more.
-func (s *Shell[S, C, E]) partsSince(f *Facts, version uint64) error {
+func (s *Shell[S, C, E]) lookBack(f *Facts, w Want) error {
 	if err := s.settle(); err != nil {
 		return err
 	}
@@ -22,45 +22,65 @@ func (s *Shell[S, C, E]) partsSince(f *Facts, version uint64) error {
 		f.parts = make(map[string]Fact)
 	}
 	f.was = make(map[string]Fact)
-	var changed []string // in the order in which they are met
-	var then *recordpb.Record
-	for rec, err := range s.world.Store.Versions(s.id, s.head.Version+1) {
-		if err != nil {
-			return fmt.Errorf("versions since %d: %w", version, err)
+	from := s.head.Version
+	for _, id := range w.Changed {
+		if err := s.loadPart(f, Want{Part: id, Body: true}); err != nil {
+			return err
 		}
-		if rec.GetVersion() == version {
-			then, f.then = rec, encodedOf(rec)
+		if f.was[id] = (Fact{}); !f.weigh(f.parts[id], w.Was) {
+			return nil
+		}
+		from = w.Was // what was written since is known
+	}
+	then, err := s.recordsSince(f, from, w.Was)
+	if err != nil || f.many != nil {
+		return err
+	}
+	return s.partsWere(f, w.Was, then)
+}
+
+// recordsSince goes through the records from a version down to an older one, for the parts that they have written. It returns the
+// record of the older version; nil if that is not kept.
+func (s *Shell[S, C, E]) recordsSince(f *Facts, from, version uint64) (*recordpb.Record, error) {
+	for rec, err := range s.world.Store.Versions(s.id, from+1) {
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("versions since %d: %w", version, err)
+		case rec.GetVersion() < version:
+			return nil, nil
+		case rec.GetVersion() == version:
+			f.then = encodedOf(rec)
 			f.then.Content = true
-			break
+			return rec, nil
 		}
 		for _, p := range rec.GetParts() {
 			id := p.GetId()
 			if _, ok := f.was[id]; ok {
 				continue
 			}
-			if len(changed) == wasMaxParts {
+			if len(f.was) == wasMaxParts {
 				f.many = problem.New(problem.TooLarge, "more than %d documents changed since version %d", wasMaxParts, version)
-				return nil
+				return nil, nil
 			}
-			changed, f.was[id] = append(changed, id), Fact{}
+			f.was[id] = Fact{}
 			if err := s.partNow(f, p, rec.GetVersion()); err != nil {
-				return err
+				return nil, err
 			}
 			if !f.weigh(f.parts[id], version) {
-				return nil
+				return nil, nil
 			}
 		}
 	}
-	return s.partsWere(f, changed, version, then)
+	return nil, nil
 }
 
-// partsWere reads parts as they were at the version. then is the record of the version; nil if it is not kept.
-func (s *Shell[S, C, E]) partsWere(f *Facts, changed []string, version uint64, then *recordpb.Record) error {
+// partsWere reads the parts that have changed as they were at the version. then is its record; nil if that is not kept.
+func (s *Shell[S, C, E]) partsWere(f *Facts, version uint64, then *recordpb.Record) error {
 	written := make(map[string]*recordpb.Part, len(then.GetParts()))
 	for _, p := range then.GetParts() {
 		written[p.GetId()] = p
 	}
-	for _, id := range changed {
+	for id := range f.was {
 		was, known := inRecord(written[id], version)
 		if !known {
 			var err error
