@@ -34,6 +34,8 @@ type Fact struct {
 	Info    []byte
 	Body    []byte // nil unless asked for
 	Value   any    // what the kind has read the body as (Content.Value), if that is remembered
+
+	place persistence.Place // of the body in the store, if it is known; else without a position
 }
 
 // Facts are the answers to wants. The zero value knows nothing.

@@ -135,14 +135,20 @@ func (s *Shell[S, C, E]) loadPart(f *Facts, w Want) error {
 		f.parts[w.Part] = fact
 		return nil
 	}
-	if s.merges > 0 {
-		if known, ok := s.pending.part(w.Part, false); ok && known.Exists {
-			if fact, ok := s.world.Recent.get(s.id, w.Part, known.Version); ok {
-				f.parts[w.Part] = Fact{Exists: true, Version: known.Version, Info: known.Info, Body: fact.Body, Value: fact.Value}
-				f.read(fact)
-				return nil
-			}
+	known, _ := s.pending.part(w.Part, false)
+	if known.Exists && s.merges > 0 {
+		if fact, ok := s.world.Recent.get(s.id, w.Part, known.Version); ok {
+			known.Body, known.Value = fact.Body, fact.Value
+			f.parts[w.Part] = known
+			f.read(known)
+			return nil
 		}
+	}
+	if known.Exists && known.place.Position > 0 {
+		err := s.readBody(w.Part, &known)
+		f.parts[w.Part] = known
+		f.read(known)
+		return err
 	}
 	stored, err := s.world.Store.Part(s.id, w.Part)
 	if errors.Is(err, persistence.ErrNotFound) {
@@ -201,15 +207,19 @@ func (f *Facts) read(fact Fact) {
 }
 
 func (s *Shell[S, C, E]) fact(p persistence.Part, body bool) (Fact, error) {
-	fact := Fact{Exists: !p.Removed, Version: p.Version, Info: p.Info}
+	fact := Fact{Exists: !p.Removed, Version: p.Version, Info: p.Info, place: p.Place}
 	if !body || p.Removed {
 		return fact, nil
 	}
-	var err error
-	if fact.Body, err = s.world.Store.Body(s.id, p.Place); err != nil {
-		return fact, fmt.Errorf("body of %q: %w", p.ID, err)
+	return fact, s.readBody(p.ID, &fact)
+}
+
+// readBody reads the body of a part from its place: also after retention has moved it.
+func (s *Shell[S, C, E]) readBody(part string, fact *Fact) (err error) {
+	if fact.Body, err = s.world.Store.Body(s.id, fact.place); err != nil {
+		return fmt.Errorf("body of %q: %w", part, err)
 	}
-	return fact, nil
+	return nil
 }
 
 // allParts lays what is pending over what is stored. Those that are wanted, if not all are, are among what it finds.

@@ -17,6 +17,7 @@ type pending struct {
 	items  []pendingItem       // oldest first
 	staged int                 // items from here on are of the command at hand
 	cargo  *cargo              // of the command at hand
+	events int                 // of the command at hand
 	passed int                 // items that were forgotten: the number of the first that is left
 	index  map[pendingName]int // number of the newest submitted item of that name; nil while there are few
 	known  []knownPart         // parts as the store has them, without bodies: the few that are written again and again
@@ -34,13 +35,16 @@ type pendingName struct{ part, principal, key string }
 type pendingItem struct {
 	name  pendingName
 	lsn   persistence.LSN
-	fact  Fact // of a part, without its body
+	fact  Fact // of a part, without its body; its place counts from the first record of the command
 	cargo *cargo
 	body  int // its place among the bodies of the cargo
 }
 
 // cargo is what the items of one command carry until it is durable: from then on the store has it.
-type cargo struct{ held atomic.Pointer[freight] }
+type cargo struct {
+	held  atomic.Pointer[freight]
+	first persistence.Position // of the records of the command; good once nothing is held any more; 0: not known
+}
 
 type freight struct {
 	bodies  [][]byte
@@ -48,9 +52,11 @@ type freight struct {
 	outcome *recordpb.Outcome
 }
 
-// land lets go of what is durable. Any goroutine may call it; there may be no cargo.
-func (c *cargo) land() {
+// land lets go of what is durable: it stands in the records from first on. Any goroutine may call it, once; there may be no
+// cargo.
+func (c *cargo) land(first persistence.Position) {
 	if c != nil {
+		c.first = first
 		c.held.Store(nil)
 	}
 }
@@ -74,9 +80,11 @@ func (p *pending) add(version uint64, contents []Content, changes []persistence.
 	for i := range contents {
 		load := p.load()
 		load.bodies, load.values = append(load.bodies, contents[i].Body), append(load.values, contents[i].Value)
+		place := persistence.Place{Position: persistence.Position(p.events), Index: changes[i].Index, Beside: changes[i].Beside}
 		p.items = append(p.items, pendingItem{name: pendingName{part: contents[i].ID}, cargo: p.cargo, body: len(load.bodies) - 1,
-			fact: Fact{Exists: !contents[i].Removed, Version: version, Info: changes[i].Info}})
+			fact: Fact{Exists: !contents[i].Removed, Version: version, Info: changes[i].Info, place: place}})
 	}
+	p.events++
 }
 
 // remember stages an outcome.
@@ -88,13 +96,13 @@ func (p *pending) remember(principal string, o *recordpb.Outcome) {
 // drop forgets what is staged: a dry run, or a refusal.
 func (p *pending) drop() {
 	clear(p.items[p.staged:])
-	p.items, p.cargo = p.items[:p.staged], nil
+	p.items, p.cargo, p.events = p.items[:p.staged], nil, 0
 }
 
 // submit hands out the cargo of what is staged, which lands when that is durable. An event without parts has none.
 func (p *pending) submit() *cargo {
 	c := p.cargo
-	p.cargo = nil
+	p.cargo, p.events = nil, 0
 	return c
 }
 
@@ -151,7 +159,8 @@ func (p *pending) forget(durable persistence.LSN) {
 			continue
 		}
 		if item.name.key == "" {
-			p.know(item.name.part, item.fact)
+			fact, _ := item.part(false)
+			p.know(item.name.part, fact)
 		}
 		delete(p.index, item.name)
 	}
@@ -179,7 +188,7 @@ func (p *pending) outcome(principal, key string) *recordpb.Outcome {
 	return nil
 }
 
-// part is a part as the entity knows it. A body is known only while it is not durable.
+// part is a part as the entity knows it. A body is known only while it is not durable; from then on its place is.
 func (p *pending) part(id string, body bool) (Fact, bool) {
 	if item := p.newest(pendingName{part: id}); item != nil {
 		return item.part(body)
@@ -194,8 +203,13 @@ func (p *pending) part(id string, body bool) (Fact, bool) {
 
 func (i *pendingItem) part(body bool) (Fact, bool) {
 	fact := i.fact
-	if load := i.cargo.held.Load(); load != nil {
-		fact.Body, fact.Value = load.bodies[i.body], load.values[i.body]
+	switch load := i.cargo.held.Load(); {
+	case load != nil:
+		fact.Body, fact.Value, fact.place = load.bodies[i.body], load.values[i.body], persistence.Place{}
+	case i.cargo.first == 0:
+		fact.place = persistence.Place{}
+	default:
+		fact.place.Position += i.cargo.first
 	}
 	return fact, !body || !fact.Exists || fact.Body != nil
 }
@@ -210,12 +224,14 @@ func (p *pending) partAt(id string, version uint64) (Fact, bool) {
 	return Fact{}, false
 }
 
-// parts are the submitted parts, oldest first: a later one is newer.
+// parts are the submitted parts, oldest first, without bodies: a later one is newer.
 func (p *pending) parts() iter.Seq2[string, Fact] {
 	return func(yield func(string, Fact) bool) {
 		for i := range p.items[:p.staged] {
 			item := &p.items[i]
-			if item.name.key == "" && !yield(item.name.part, item.fact) {
+			fact := item.fact
+			fact.place = persistence.Place{}
+			if item.name.key == "" && !yield(item.name.part, fact) {
 				return
 			}
 		}

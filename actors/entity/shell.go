@@ -241,7 +241,7 @@ func (s *Shell[S, C, E]) handle(env *Envelope, waking bool) {
 		}
 		cargo := s.pending.submit()
 		lsn := s.world.Committer.Submit(entry, func() {
-			cargo.land()
+			cargo.land(entry.Records[0].Position)
 			env.Reply(answer, nil)
 		})
 		s.lsn.Store(uint64(lsn))

@@ -154,7 +154,10 @@ var fold = persistence.Fold{
 		return kinds[persistence.Kind(rec.GetKind())].Rebuild(before, rec, hash)
 	},
 	Part: func(e persistence.EntityID, part string, info []byte) ([]persistence.IndexChange, error) {
-		return kinds[e.Kind].Index(part, info)
+		if k, ok := kinds[e.Kind]; ok {
+			return k.Index(part, info)
+		}
+		return nil, nil // the toys
 	},
 	State: func(e persistence.EntityID, before, after []byte) ([]persistence.IndexChange, error) {
 		if k, ok := kinds[e.Kind]; ok {
