@@ -7,6 +7,7 @@
 //	- DRAFT                      Keep        DRAFT, with a piece of the body that it is asked for with
 //	- DRAFT                      Accept      ACCEPTED: from here on there is a task, whole
 //	DRAFT                        Expire      gone: it was never accepted, and may begin again
+//	- DRAFT gone                 Withdraw    withdrawn: nobody is shown it, and it cannot begin any more; what is staged goes by the timer
 //	ACCEPTED                     Start       IN_PROGRESS
 //	IN_PROGRESS PAUSED CANCELLING  Progress  the same, further
 //	ACCEPTED IN_PROGRESS         Pause       PAUSED; what is under way still comes in by Progress
@@ -188,7 +189,10 @@ type State struct {
 	Cursor   uint64
 	Pieces   uint32 // of the body that it was asked for with, for who wants to see it again; 0: it is not kept
 	Unnamed  bool   // it was given a name, and may not have it for good: the provider is still to be told
-	Gone     string // of one that has expired while it has parts: the last that was removed
+	// Withdrawn says that there is no task and will be none, whatever is still on its way. It is a draft until its timer, or
+	// expired.
+	Withdrawn bool
+	Gone      string // of one that has expired while it has parts: the last that was removed
 }
 
 // Rest is the state of the items that nothing is noted of, and of those that wait: pending, and cancelled once the task is.
@@ -252,6 +256,9 @@ type (
 	Released struct{}
 	// Undone says that another task takes this one back, from its acceptance on. The newest one is known.
 	Undone struct{ By string }
+	// Withdraw has no task come of this id any more, unless it is there already: who asks sees which by the number in the answer,
+	// 0 is none. An Accept that comes behind it is refused, also if nothing was ever staged. Repeating it changes nothing.
+	Withdraw struct{}
 )
 
 func (*Stage) command()    {}
@@ -267,6 +274,7 @@ func (*Expire) command()   {}
 func (*Named) command()    {}
 func (*Released) command() {}
 func (*Undone) command()   {}
+func (*Withdraw) command() {}
 
 // Missing is the refusal of a task that is not there.
 func Missing() *problem.Problem { return problem.New(problem.NotFound, "there is no such bulk task") }

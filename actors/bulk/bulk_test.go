@@ -88,26 +88,34 @@ func TestTransitions(t *testing.T) {
 		"EXPIRED":             {staged(0), accepted(1), &Cancel{}, expiry},
 		"EXPIRED, free":       {staged(0), accepted(1), &Cancel{}, expiry, &Released{}},
 		"EXPIRED draft":       {staged(0), expiry},
+		"withdrawn":           {&Withdraw{}},
+		"withdrawn draft":     {staged(0), &Withdraw{}},
+		"withdrawn, gone":     {staged(0), &Withdraw{}, expiry},
+		"gone, withdrawn":     {staged(0), expiry, &Withdraw{}},
 	}
 	// A state: that is where it stands then. same: nothing has changed. wrong: wrong-state. none: there is no such task.
 	for _, line := range strings.Split(strings.TrimSpace(`
-                    | stage | accept   | start       | progress    | pause  | resume      | cancel     | finish              | expire  | released | undone | named
-nothing             | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | none    | none     | none | none
-DRAFT               | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | EXPIRED | none     | none | none
-ACCEPTED            | wrong | same     | IN_PROGRESS | wrong       | PAUSED | same        | CANCELLED  | wrong               | same    | wrong    | ACCEPTED | same
-PAUSED at first     | wrong | same     | wrong       | wrong       | same   | ACCEPTED    | CANCELLED  | wrong               | same    | wrong    | PAUSED | same
-IN_PROGRESS         | wrong | same     | same        | IN_PROGRESS | PAUSED | same        | CANCELLING | wrong               | same    | wrong    | IN_PROGRESS | same
-through             | wrong | same     | same        | same        | PAUSED | same        | CANCELLING | COMPLETE            | same    | wrong    | IN_PROGRESS | same
-waiting             | wrong | same     | same        | same        | PAUSED | same        | CANCELLING | wrong               | same    | wrong    | IN_PROGRESS | same
-PAUSED              | wrong | same     | same        | PAUSED      | same   | IN_PROGRESS | CANCELLING | wrong               | same    | wrong    | PAUSED | same
-CANCELLING, undone  | wrong | same     | same        | CANCELLING  | wrong  | wrong       | same       | CANCELLED           | same    | wrong    | CANCELLING | same
-CANCELLING          | wrong | same     | same        | same        | wrong  | wrong       | same       | PARTIALLY_CANCELLED | same    | wrong    | CANCELLING | same
-COMPLETE            | wrong | same     | same        | same        | wrong  | wrong       | wrong      | same                | EXPIRED | wrong    | COMPLETE | same
-CANCELLED           | wrong | same     | wrong       | same        | wrong  | wrong       | same       | same                | EXPIRED | wrong    | CANCELLED | same
-PARTIALLY_CANCELLED | wrong | same     | same        | same        | wrong  | wrong       | same       | same                | EXPIRED | wrong    | PARTIALLY_CANCELLED | same
-EXPIRED             | none  | none     | none        | none        | none   | none        | none       | none                | same    | EXPIRED  | none | same
-EXPIRED, free       | none  | none     | none        | none        | none   | none        | none       | none                | same    | same     | none | same
-EXPIRED draft       | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | same    | same     | none | same
+                    | stage | accept   | start       | progress    | pause  | resume      | cancel     | finish              | expire  | released | undone | named | withdraw
+nothing             | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | none    | none     | none | none | EXPIRED
+DRAFT               | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | EXPIRED | none     | none | none | DRAFT
+ACCEPTED            | wrong | same     | IN_PROGRESS | wrong       | PAUSED | same        | CANCELLED  | wrong               | same    | wrong    | ACCEPTED | same | same
+PAUSED at first     | wrong | same     | wrong       | wrong       | same   | ACCEPTED    | CANCELLED  | wrong               | same    | wrong    | PAUSED | same | same
+IN_PROGRESS         | wrong | same     | same        | IN_PROGRESS | PAUSED | same        | CANCELLING | wrong               | same    | wrong    | IN_PROGRESS | same | same
+through             | wrong | same     | same        | same        | PAUSED | same        | CANCELLING | COMPLETE            | same    | wrong    | IN_PROGRESS | same | same
+waiting             | wrong | same     | same        | same        | PAUSED | same        | CANCELLING | wrong               | same    | wrong    | IN_PROGRESS | same | same
+PAUSED              | wrong | same     | same        | PAUSED      | same   | IN_PROGRESS | CANCELLING | wrong               | same    | wrong    | PAUSED | same | same
+CANCELLING, undone  | wrong | same     | same        | CANCELLING  | wrong  | wrong       | same       | CANCELLED           | same    | wrong    | CANCELLING | same | same
+CANCELLING          | wrong | same     | same        | same        | wrong  | wrong       | same       | PARTIALLY_CANCELLED | same    | wrong    | CANCELLING | same | same
+COMPLETE            | wrong | same     | same        | same        | wrong  | wrong       | wrong      | same                | EXPIRED | wrong    | COMPLETE | same | same
+CANCELLED           | wrong | same     | wrong       | same        | wrong  | wrong       | same       | same                | EXPIRED | wrong    | CANCELLED | same | same
+PARTIALLY_CANCELLED | wrong | same     | same        | same        | wrong  | wrong       | same       | same                | EXPIRED | wrong    | PARTIALLY_CANCELLED | same | same
+EXPIRED             | none  | none     | none        | none        | none   | none        | none       | none                | same    | EXPIRED  | none | same | same
+EXPIRED, free       | none  | none     | none        | none        | none   | none        | none       | none                | same    | same     | none | same | same
+EXPIRED draft       | DRAFT | ACCEPTED | none        | none        | none   | none        | none       | none                | same    | same     | none | same | EXPIRED
+withdrawn           | none  | none     | none        | none        | none   | none        | none       | none                | same    | same     | none | same | same
+withdrawn draft     | none  | none     | none        | none        | none   | none        | none       | none                | EXPIRED | none     | none | none | same
+withdrawn, gone     | none  | none     | none        | none        | none   | none        | none       | none                | same    | same     | none | same | same
+gone, withdrawn     | none  | none     | none        | none        | none   | none        | none       | none                | same    | same     | none | same | same
 `), "\n")[1:] {
 		cells := strings.Split(line, "|")
 		for i := range cells {
@@ -115,7 +123,7 @@ EXPIRED draft       | DRAFT | ACCEPTED | none        | none        | none   | no
 		}
 		s := after(t, to[cells[0]]...)
 		commands := []Command{staged(s.Chunks), accepted(s.Chunks), &Start{}, told(0, fields.Updated), &Pause{}, &Resume{}, &Cancel{},
-			&Finish{}, expiry, &Released{}, &Undone{By: "u"}, &Named{}}
+			&Finish{}, expiry, &Released{}, &Undone{By: "u"}, &Named{}, &Withdraw{}}
 		if s.unaccepted() || s.Status == "" {
 			commands[0], commands[1] = staged(0), accepted(0)
 		}

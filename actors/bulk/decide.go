@@ -72,6 +72,8 @@ func (b Behavior) decide(s State, c Command, f entity.Facts, m entity.Meta) ([]E
 		return released(s)
 	case *Undone:
 		return undone(s, c)
+	case *Withdraw:
+		return withdraw(s)
 	default:
 		panic(fmt.Sprintf("bulk: unknown command %T", c))
 	}
@@ -81,7 +83,9 @@ func (b Behavior) decide(s State, c Command, f entity.Facts, m entity.Meta) ([]E
 func hidden(s State, c Command) bool {
 	switch c.(type) {
 	case *Stage, *Keep, *Accept:
-		return s.Status == Expired && !s.unaccepted()
+		return s.Withdrawn || s.Status == Expired && !s.unaccepted()
+	case *Withdraw:
+		return false
 	case *Expire:
 		return s.Status == ""
 	case *Named, *Released:
@@ -92,7 +96,7 @@ func hidden(s State, c Command) bool {
 
 // unaccepted says that the task is a draft that is gone.
 func (s *State) unaccepted() bool {
-	return s.Status == Expired && s.Accepted.IsZero() && s.Expires.IsZero()
+	return s.Status == Expired && s.Accepted.IsZero() && s.Expires.IsZero() && !s.Withdrawn
 }
 
 // one is a decision of one event.
@@ -228,6 +232,17 @@ func undone(s State, c *Undone) ([]Event, error) {
 	}
 	s.UndoneBy = c.By
 	return one(TypeUndone, s)
+}
+
+// withdraw has no task begin any more. The parts of a draft are left to its timer, which takes any number of them away.
+func withdraw(s State) ([]Event, error) {
+	if s.Withdrawn || !s.Accepted.IsZero() {
+		return nil, nil
+	}
+	if s.Withdrawn = true; s.Status == "" {
+		s.Status = Expired
+	}
+	return one(TypeWithdrawn, s)
 }
 
 func gotName(s State) ([]Event, error) {

@@ -30,6 +30,7 @@ const (
 	TypeNamed      = "bulk.named"
 	TypeReleased   = "bulk.released"
 	TypeUndone     = "bulk.undone"
+	TypeWithdrawn  = "bulk.withdrawn"
 )
 
 // Event carries the state after it, and the parts that it wrote.
@@ -127,7 +128,7 @@ func (Behavior) EncodeState(s State) []byte {
 			Skipped: s.Counts.Skipped, Failed: s.Counts.Failed, Cancelled: s.Counts.Cancelled},
 		Warned: s.Warned, Waiting: s.Waiting, Total: s.Total, Chunks: s.Chunks, PerChunk: s.PerChunk, Cursor: s.Cursor,
 		Pieces: s.Pieces, UndoOf: s.UndoOf, OnConflict: string(s.OnConflict), UndoneBy: s.UndoneBy, Session: s.Session, Run: s.Run,
-		Pinned: micros(s.Pinned), KeptBytes: s.KeptBytes, Unnamed: s.Unnamed, Gone: s.Gone,
+		Pinned: micros(s.Pinned), KeptBytes: s.KeptBytes, Unnamed: s.Unnamed, Gone: s.Gone, Withdrawn: s.Withdrawn,
 	})
 }
 
@@ -157,7 +158,7 @@ func (Behavior) DecodeState(b []byte) (State, error) {
 		Warned: m.GetWarned(), Waiting: m.GetWaiting(), Total: m.GetTotal(), Chunks: m.GetChunks(), PerChunk: m.GetPerChunk(),
 		Cursor: m.GetCursor(), Pieces: m.GetPieces(), UndoOf: m.GetUndoOf(), OnConflict: undo.OnConflict(m.GetOnConflict()),
 		UndoneBy: m.GetUndoneBy(), Session: m.GetSession(), Run: m.GetRun(), Pinned: persistence.TimeOf(m.GetPinned()),
-		KeptBytes: m.GetKeptBytes(), Unnamed: m.GetUnnamed(), Gone: m.GetGone(),
+		KeptBytes: m.GetKeptBytes(), Unnamed: m.GetUnnamed(), Gone: m.GetGone(), Withdrawn: m.GetWithdrawn(),
 	}, nil
 }
 

@@ -39,6 +39,7 @@ func TestItemsAreCountedByStateWhateverHappens(t *testing.T) {
 			"named":    func(t *rapid.T) { w.t = t; _ = w.do(&Named{}) },
 			"released": func(t *rapid.T) { w.t = t; _ = w.do(&Released{}) },
 			"undone":   func(t *rapid.T) { w.t = t; w.undone() },
+			"withdraw": func(t *rapid.T) { w.t = t; w.rarely(w.withdraw) },
 			"":         func(*rapid.T) { w.now = w.now.Add(time.Millisecond) },
 		})
 	})
@@ -56,6 +57,17 @@ func (w *world) undone() {
 	by := rapid.SampledFrom([]string{"u", "v"}).Draw(w.t, "by")
 	if err := w.do(&Undone{By: by}); err == nil && w.state.UndoneBy != by {
 		w.t.Fatalf("taken back by %q, not by %q", w.state.UndoneBy, by)
+	}
+}
+
+// withdraw has no task begin any more, unless there is one.
+func (w *world) withdraw() {
+	was := w.state
+	if err := w.do(&Withdraw{}); err != nil {
+		w.t.Fatalf("a task that was %q cannot be withdrawn: %v", was.Status, err)
+	}
+	if there := was.Number > 0; w.state.Withdrawn == there || there && w.state != was {
+		w.t.Fatalf("withdrawn while it was %q: %+v", was.Status, w.state)
 	}
 }
 
@@ -157,13 +169,16 @@ func (w *world) accept(perChunk, chunks int) {
 		c.Task.UndoOf, c.Request.Instructions = "t0", nil
 		c.Task.OnConflict = rapid.SampledFrom([]undo.OnConflict{"", undo.Force}).Draw(w.t, "onConflict")
 	}
-	before, was := len(w.items), w.state.Status
-	if was == "" || was == Draft || again {
+	before, was, withdrawn := len(w.items), w.state.Status, w.state.Withdrawn
+	if (was == "" || was == Draft || again) && !withdrawn {
 		w.list(c.Rows)
 		w.posted = append(w.posted, c.Posted...)
 	}
-	if err := w.do(c); err != nil && (was != Expired || again) {
+	if err := w.do(c); err != nil && (was != Expired || again) && !withdrawn {
 		w.t.Fatalf("not accepted after %d items in %q: %v", before, was, err)
+	}
+	if withdrawn && w.state.Number > 0 {
+		w.t.Fatalf("accepted after it was withdrawn in %q", was)
 	}
 }
 

@@ -41,6 +41,8 @@ var (
 	goldenUndoing = State{Status: Complete, Number: 13, Name: "13", OnLocked: OnLockedWait, Principal: "ann", Kind: "person", Staged: noon,
 		Accepted: noon, Counts: Counts{Updated: 1}, Total: 1, Chunks: 1, PerChunk: 1000, Cursor: 1, UndoOf: "t", OnConflict: undo.Merge,
 		UndoneBy: "u", Session: "s", Run: 7, Pinned: noon.Add(168 * time.Hour), KeptBytes: 4711}
+	goldenWithdrawn = State{Status: Draft, Staged: noon, Expires: noon.Add(time.Hour), Counts: Counts{Pending: 2}, Total: 2, Chunks: 1, PerChunk: 2,
+		Withdrawn: true}
 	goldenSpans   = []Row{{Collection: "c1", Undo: []undo.Span{{Before: 1, After: 2}, {Before: 5, After: 6}}}}
 	goldenKept    = Outcome{State: fields.Updated, VersionBefore: 3, VersionAfter: 4, Kept: 4711}
 	goldenWaiting = Waiting{Row: 5, Turn: 2, Holder: "bob"}
@@ -55,6 +57,7 @@ func TestStoredForm(t *testing.T) {
 		want any
 	}{
 		"state-v2":    {b.EncodeState(goldenUndoing), func(s []byte) (any, error) { return b.DecodeState(s) }, goldenUndoing},
+		"state-v3":    {b.EncodeState(goldenWithdrawn), func(s []byte) (any, error) { return b.DecodeState(s) }, goldenWithdrawn},
 		"chunk-v2":    {chunkPart(0, goldenSpans).Body, func(s []byte) (any, error) { return DecodeChunk(s) }, goldenSpans},
 		"outcome-v2":  {latePart(0, &goldenKept).Body, func(s []byte) (any, error) { return DecodeOutcome(s) }, goldenKept},
 		"state-v1":    {b.EncodeState(goldenState), func(s []byte) (any, error) { return b.DecodeState(s) }, goldenState},

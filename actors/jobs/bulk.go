@@ -166,7 +166,7 @@ func (d *Tasks) Committed(group []*persistence.Entry) {
 func (d *Tasks) committed(e *persistence.Entry) {
 	for i := range e.Records {
 		switch e.Records[i].Record.GetType() {
-		case "", bulk.TypeStaged, bulk.TypeStarted, bulk.TypeProgressed, bulk.TypeNamed:
+		case "", bulk.TypeStaged, bulk.TypeStarted, bulk.TypeProgressed, bulk.TypeNamed, bulk.TypeWithdrawn:
 			continue
 		case bulk.TypeCompleted, bulk.TypeCancelled:
 			if head, err := persistence.ParseHead(e.Records[i].Beside.Head); err == nil {

@@ -235,7 +235,7 @@ func (s *Service) closeEdit(ctx context.Context, r *transport.Request) (*transpo
 	return s.editAnswer(r, e.id, 200)
 }
 
-// turnOfEdit waits until nobody else changes the session, and reads it.
+// turnOfEdit waits until nobody else changes the session, and reads it, without a run whose task never was.
 func (s *Service) turnOfEdit(ctx context.Context, r *transport.Request) (*editSession, func(), error) {
 	e, err := s.editNow(r)
 	if err != nil {
@@ -245,13 +245,13 @@ func (s *Service) turnOfEdit(ctx context.Context, r *transport.Request) (*editSe
 	if err != nil {
 		return nil, nil, err
 	}
-	if e, err = s.editAt(e.id); err != nil {
+	if e, err = s.settledEdit(ctx, r, e.id); err != nil {
 		leave()
 	}
 	return e, leave, err
 }
 
-// idle refuses what cannot be while a run is at work. A run whose task never was is none: whoever has the session's turn knows.
+// idle refuses what cannot be while a run is at work.
 func (s *Service) idle(e *editSession) error {
 	newest, some := e.state.Newest()
 	if !some || newest.Task == "" {

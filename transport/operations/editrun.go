@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"concord/actors/editsession"
 	"concord/actors/entity"
@@ -20,7 +19,7 @@ import (
 //
 //  1. what is wrong with the request by itself is told;
 //  2. if its idempotency key stands for a run that was made, that is the answer;
-//  3. a run whose task never was is taken off: a crash has come between 7 and 8;
+//  3. a run whose task is not there is taken off, once it is sure that none will come: something has come between 7 and 8;
 //  4. may this kind of run follow what the session has come to? What is wrong with it there is told;
 //  5. what is under way and gives way to this run is cancelled, and its end waited for; then all begins anew at 2;
 //  6. the list of its task is made and staged as a draft, which nobody is shown. If there is nothing in it, the run has no task:
@@ -29,7 +28,8 @@ import (
 //  8. the task is accepted under that id.
 //
 // A refusal in 8 takes the run off again. A crash before 7 leaves a draft, which lapses; one between 7 and 8 a run whose task
-// never was, which the next request takes off, whoever makes it.
+// never was, which the next request takes off, whoever makes it. If the answer in 8 does not come in time, the task may yet come:
+// the run stays, and the next request finds the task, or makes sure that there will be none (takeOff).
 
 // editStopsMax bounds how often what is under way is stopped for one request.
 const editStopsMax = 3
@@ -107,12 +107,6 @@ func (m *runMaker) attempt(ctx context.Context) (stop string, err error) {
 	return m.make(ctx)
 }
 
-// look reads the session anew.
-func (m *runMaker) look() (err error) {
-	m.session, err = m.service.editAt(m.id)
-	return err
-}
-
 // known says that the request's key stands for a run that was made. If what the key stood for has come to nothing, the attempt
 // at hand gets a key that follows from it.
 func (m *runMaker) known(ctx context.Context) (bool, error) {
@@ -177,30 +171,7 @@ func (m *runMaker) begin(c *editsession.Begin) *entity.Envelope {
 }
 
 // settle reads the session, and takes off the newest run if its task never was.
-func (m *runMaker) settle(ctx context.Context) error {
-	if err := m.look(); err != nil {
-		return err
-	}
-	newest, some := m.session.state.Newest()
-	if !some || newest.Task == "" {
-		return nil
-	}
-	task, _, err := bulkState(m.service.Store, bulkID(m.id.Provider, newest.Task))
-	if err != nil || task.Number > 0 {
-		return err
-	}
-	if err := m.abort(ctx, newest.Number); err != nil {
-		return err
-	}
-	return m.look()
-}
-
-// abort takes off a run whose task never was.
-func (m *runMaker) abort(ctx context.Context, run uint32) error {
-	env := m.service.toEdit(m.request, m.id, &editsession.Abort{Run: run})
-	env.Deadline, env.Vital = time.Time{}, true
-	if _, err := m.service.call(ctx, env); err != nil {
-		return fmt.Errorf("take run %d off %v: %w", run, m.id, err)
-	}
-	return nil
+func (m *runMaker) settle(ctx context.Context) (err error) {
+	m.session, err = m.service.settledEdit(ctx, m.request, m.id)
+	return err
 }

@@ -49,8 +49,8 @@ func TestRunsAreRepeatable(t *testing.T) {
 	}
 }
 
-// begun has the session told of a run whose task never comes, as a crash between the two leaves it.
-func (e *editing) begun(body, key string) {
+// begun has the session told of a run whose task never comes, as a crash between the two leaves it. It names the task.
+func (e *editing) begun(body, key string) (task string) {
 	e.t.Helper()
 	r := &transport.Request{Op: e.table["edit.apply"], Provider: "p", ID: e.session, Body: []byte(body), RequestID: "r",
 		Caller: transport.Caller{Principal: "ann", All: true}}
@@ -68,6 +68,7 @@ func (e *editing) begun(body, key string) {
 	if err := m.tell(context.Background()); err != nil {
 		e.t.Fatal(err)
 	}
+	return m.run.Task
 }
 
 // TestACrashBeforeTheTask leaves a run that the next request takes off, also one under the same key.

@@ -310,7 +310,11 @@ func (m *runMaker) makeTask(ctx context.Context) (some bool, err error) {
 	case refused && m.run.Number > 0:
 		ctx, end := throughout(ctx)
 		defer end()
-		err = errors.Join(err, m.abort(ctx, m.run.Number))
+		off, failed := s.takeOff(ctx, m.request, m.id, &m.run)
+		if failed == nil && !off {
+			return true, nil // it is there all the same
+		}
+		err = errors.Join(err, failed)
 	case refused && *through && *count == 0:
 		return false, nil // that is what was refused
 	}

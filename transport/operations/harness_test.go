@@ -31,6 +31,7 @@ type bench struct {
 	table      map[string]*transport.Operation
 	clock      *host.TestClock
 	store      *pebblestore.Store
+	stuck      *stuckStore // what entities read
 	scripts    *fakeScripts
 	jobs       *jobs.Driver  // nil: nothing brings linked fields up to date
 	checker    *jobs.Checker // nil as well
@@ -70,7 +71,7 @@ func startWith(t testing.TB, fs vfs.FS, jobs bool) *bench {
 		t.Fatal(err)
 	}
 	clock.Set(newest)
-	b := &bench{t: t, clock: clock, store: store, scripts: new(fakeScripts)}
+	b := &bench{t: t, clock: clock, store: store, stuck: &stuckStore{Store: store}, scripts: new(fakeScripts)}
 	b.steps = make(chan string, 1000)
 	b.edits = NewEditMeter(func(kind string) {
 		select {
@@ -85,7 +86,7 @@ func startWith(t testing.TB, fs vfs.FS, jobs bool) *bench {
 	var h *host.Host
 	c := persistence.NewCommitter(store, persistence.CommitMetrics{}, board.Committed, watchers.Committed, b.edits.Committed,
 		func(g []*persistence.Entry) { b.committed(g) }, func(g []*persistence.Entry) { h.Committed(g) })
-	world := &entity.World{Store: store, Scripts: b.scripts, Recent: entity.NewRecent(), Committer: c, Now: clock.Now, Started: clock.Now(),
+	world := &entity.World{Store: b.stuck, Scripts: b.scripts, Recent: entity.NewRecent(), Committer: c, Now: clock.Now, Started: clock.Now(),
 		Panicked: func(id persistence.EntityID, _ string, cause any, stack []byte) {
 			t.Errorf("decision of %v panicked: %v\n%s", id, cause, stack)
 		},

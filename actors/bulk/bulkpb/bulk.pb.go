@@ -61,6 +61,7 @@ type State struct {
 	KeptBytes     uint64                 `protobuf:"varint,33,opt,name=kept_bytes,json=keptBytes,proto3" json:"kept_bytes,omitempty"`   // of the contents that it has replaced
 	Unnamed       bool                   `protobuf:"varint,34,opt,name=unnamed,proto3" json:"unnamed,omitempty"`                        // it was given a name that the provider may not have down as its own
 	Gone          string                 `protobuf:"bytes,35,opt,name=gone,proto3" json:"gone,omitempty"`                               // of one that has expired: the last part that was removed, if there are more
+	Withdrawn     bool                   `protobuf:"varint,36,opt,name=withdrawn,proto3" json:"withdrawn,omitempty"`                    // it was not accepted, and never will be
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -338,6 +339,13 @@ func (x *State) GetGone() string {
 		return x.Gone
 	}
 	return ""
+}
+
+func (x *State) GetWithdrawn() bool {
+	if x != nil {
+		return x.Withdrawn
+	}
+	return false
 }
 
 type Counts struct {
@@ -1031,7 +1039,7 @@ var File_actors_bulk_bulkpb_bulk_proto protoreflect.FileDescriptor
 
 const file_actors_bulk_bulkpb_bulk_proto_rawDesc = "" +
 	"\n" +
-	"\x1dactors/bulk/bulkpb/bulk.proto\x12\x0fconcord.bulk.v1\"\x91\a\n" +
+	"\x1dactors/bulk/bulkpb/bulk.proto\x12\x0fconcord.bulk.v1\"\xaf\a\n" +
 	"\x05State\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\tR\x06status\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x12\n" +
@@ -1071,7 +1079,8 @@ const file_actors_bulk_bulkpb_bulk_proto_rawDesc = "" +
 	"\n" +
 	"kept_bytes\x18! \x01(\x04R\tkeptBytes\x12\x18\n" +
 	"\aunnamed\x18\" \x01(\bR\aunnamed\x12\x12\n" +
-	"\x04gone\x18# \x01(\tR\x04gone\"\xaa\x01\n" +
+	"\x04gone\x18# \x01(\tR\x04gone\x12\x1c\n" +
+	"\twithdrawn\x18$ \x01(\bR\twithdrawn\"\xaa\x01\n" +
 	"\x06Counts\x12\x18\n" +
 	"\apending\x18\x01 \x01(\x04R\apending\x12\x18\n" +
 	"\aupdated\x18\x02 \x01(\x04R\aupdated\x12\x1c\n" +
