@@ -84,6 +84,100 @@ func TestWhoHearsOfARollBack(t *testing.T) {
 	})
 }
 
+// TestNoRollBackBeginsUnknown: while the task that it takes back cannot be told, nothing is taken back, also not after a crash; a
+// roll-back that has ended is known.
+func TestNoRollBackBeginsUnknown(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newTaskWorld(t)
+			w.begin(small)
+			defer func() { w.stop() }()
+			first := w.accept("first", shelves(0, 3), nil)
+			w.settle()
+			w.locked(func() { w.untold = true })
+			back := w.undone("back", "first", shelves(0, 3), nil)
+			beside := w.accept("beside", shelves(3, 5), nil)
+			w.settle()
+			if crash {
+				w.stop()
+				w.begin(small)
+				w.settle()
+			}
+			w.want(back, bulk.Accepted, bulk.Counts{Pending: 3})
+			w.want(beside, bulk.Accepted, bulk.Counts{Pending: 2})
+			if n := len(w.shelves["c00000"].asked); n != 1 {
+				t.Errorf("a collection was asked %d times", n)
+			}
+			w.locked(func() { w.untold = false })
+			sleep(2 * backOffMax)
+			w.settle()
+			w.want(back, bulk.Complete, bulk.Counts{Updated: 3})
+			w.want(beside, bulk.Complete, bulk.Counts{Updated: 2})
+			if by := w.task(first).UndoneBy; by != "back" {
+				t.Errorf("crash %v: taken back by %q", crash, by)
+			}
+		})
+	}
+}
+
+// TestARollBackIsKnownWhateverFails before it begins.
+func TestARollBackIsKnownWhateverFails(t *testing.T) {
+	for refusals := range 5 {
+		synctest.Test(t, func(t *testing.T) {
+			w := newTaskWorld(t)
+			w.begin(small)
+			defer func() { w.stop() }()
+			first := w.accept("first", shelves(0, 3), nil)
+			w.settle()
+			w.locked(func() { w.refusals = refusals })
+			back := w.undone("back", "first", shelves(0, 3), nil)
+			sleep(2 * backOffMax)
+			w.settle()
+			w.want(back, bulk.Complete, bulk.Counts{Updated: 3})
+			if by := w.task(first).UndoneBy; by != "back" {
+				t.Errorf("after %d refusals it is taken back by %q", refusals, by)
+			}
+		})
+	}
+}
+
+// TestARetryOfARollBackIsKnown where it stands for the roll-back: that has left nothing but what the retry does, and is the newest.
+func TestARetryOfARollBackIsKnown(t *testing.T) {
+	for name, row := range map[string]struct {
+		newest   string // the roll-back that the task knows of
+		conflict bool
+		want     string
+	}{
+		"all that is left has failed":   {"back", false, "again"},
+		"it has skipped some":           {"back", true, "back"},
+		"another one has come after it": {"later", false, "later"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newTaskWorld(t)
+			w.begin(small)
+			defer func() { w.stop() }()
+			first := w.accept("first", shelves(0, 3), nil)
+			w.settle()
+			w.locked(func() {
+				w.shelf("c00000").deleted = true
+				if row.conflict {
+					w.shelf("c00001").version++
+				}
+			})
+			w.undone("back", "first", shelves(0, 3), nil)
+			w.settle()
+			w.must(first, &bulk.Undone{By: row.newest})
+			w.locked(func() { w.shelf("c00000").deleted = false })
+			again := w.undone("again", "first", shelves(0, 1), func(s *bulk.State) { s.RetryOf = "back" })
+			w.settle()
+			w.want(again, bulk.Complete, bulk.Counts{Updated: 1})
+			if by := w.task(first).UndoneBy; by != row.want {
+				t.Errorf("%s: taken back by %q, not by %q", name, by, row.want)
+			}
+		})
+	}
+}
+
 // TestACrashAtAnyStepOfARollBack: it takes back once, and the task that it takes back hears of it, whoever has made it.
 func TestACrashAtAnyStepOfARollBack(t *testing.T) {
 	for _, deaf := range []bool{true, false} {

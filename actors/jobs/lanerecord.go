@@ -119,11 +119,16 @@ func (t *task) progress() *bulk.Progress {
 
 // command gives a task a command, and has the lane hear of what came of it.
 func (l *lane) command(ctx context.Context, t *task, c bulk.Command) {
+	l.tell(t, c, func() error { return insist(ctx, l.courtesy, t.id, c) })
+}
+
+// tell does what gives a task a command, and has the lane hear of what came of it.
+func (l *lane) tell(t *task, c bulk.Command, do func() error) {
 	t.telling = true
 	l.telling++
 	l.touch(t)
 	l.tellers.Go(func() {
-		m := told{task: t, command: c, err: insist(ctx, l.courtesy, t.id, c)}
+		m := told{task: t, command: c, err: do()}
 		l.in.put(func(all *mail) { all.told = append(all.told, m) })
 	})
 }

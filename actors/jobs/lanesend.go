@@ -204,7 +204,7 @@ func (l *lane) take(ctx context.Context, t *task, now time.Time) (it *sending, u
 	case now.Before(t.tellNext) && t.state.Status == bulk.Accepted:
 		return nil, t.tellNext, false
 	case t.state.Status == bulk.Accepted:
-		l.command(ctx, t, &bulk.Start{})
+		l.start(ctx, t)
 		return nil, time.Time{}, false
 	case now.Before(t.retry):
 		return nil, t.retry, false

@@ -47,6 +47,7 @@ type task struct {
 	touched bool
 	flush   time.Time // when what is not recorded shall be
 
+	known    bool // the task that it takes back, if there is one, knows
 	telling  bool
 	tellWait backOff
 	tellNext time.Time // after an error

@@ -49,6 +49,7 @@ type taskWorld struct {
 	headless   func(persistence.EntityID) error
 	full       bool // the disk has no room
 	refusals   int  // so many commands of the driver to tasks are answered with an error
+	untold     bool // no task can be told who takes it back
 
 	openMax int // tasks that are kept in memory; 0: as in production
 	counted map[bulk.ItemState]uint64
@@ -228,11 +229,12 @@ func (w *taskWorld) Deliver(env *entity.Envelope) {
 	})
 }
 
-func (w *taskWorld) refuses() bool {
+func (w *taskWorld) refuses(c bulk.Command) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refusals--
-	return w.refusals >= 0
+	_, undone := c.(*bulk.Undone)
+	return w.refusals >= 0 || undone && w.untold
 }
 
 func (w *taskWorld) isFull() bool {
@@ -256,7 +258,7 @@ func (w *taskWorld) take(env *entity.Envelope) (entity.Answer, error) {
 	}
 	switch c := env.Command.(type) {
 	case bulk.Command:
-		if w.refuses() {
+		if w.refuses(c) {
 			return entity.Answer{}, problem.New(problem.Internal, "it broke")
 		}
 		return entity.Answer{}, w.command(env.Entity, c)

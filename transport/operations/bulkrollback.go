@@ -20,8 +20,8 @@ import (
 //  2. a task that is open is cancelled, and its end waited for;
 //  3. while nobody else takes it back: the rows are those that it has updated, or, if it was taken back before, those that this
 //     has left. The new task is made as any other (makeTask);
-//  4. the task hears who takes it back. After a crash before that it hears it from the driver, before anybody else may begin: an
-//     open task that takes it back is found by its own state.
+//  4. the task hears who takes it back. If that does not go through, also for a crash, it hears it from the driver, which begins
+//     nothing before; until then nobody else may begin either: an open task that takes it back is found by its own state.
 
 // bulkRollback makes a task that takes back what another one has done.
 func (s *Service) bulkRollback(ctx context.Context, r *transport.Request, done reply) {
