@@ -227,6 +227,7 @@ func TestPlans(t *testing.T) {
 	for name, row := range map[string]struct {
 		given []Command
 		left  bool
+		named uint32
 		of    uint32 // 0: it cannot be
 	}{
 		"of no roll-back":                 {given: three},
@@ -236,14 +237,54 @@ func TestPlans(t *testing.T) {
 		"of none that is left":            {given: with(rollback("t4", 2, 2), redo("t5", 4))},
 		"of what is left of the only one": {given: with(rollback("t4", 2, 2), redo("t5", 4)), left: true, of: 4},
 		"after a step":                    {given: with(rollback("t4", 2, 2), run(Apply, "t5"))},
+		"of the newest by its number":     {given: with(rollback("t4", 2, 2), rollback("t5", 1, 1)), named: 5, of: 5},
+		"of an older one by its number":   {given: with(rollback("t4", 2, 2), rollback("t5", 1, 1)), named: 4},
+		"of what is left by its number":   {given: with(rollback("t4", 2, 2), rollback("t5", 1, 1), redo("t6", 5)), left: true, named: 5, of: 5},
+		"past what is left":               {given: with(rollback("t4", 2, 2), rollback("t5", 1, 1), redo("t6", 5)), left: true, named: 4, of: 4},
+		"of one that is back":             {given: with(rollback("t4", 2, 2), rollback("t5", 1, 1), redo("t6", 5)), named: 5},
+		"of a step":                       {given: with(rollback("t4", 2, 2)), named: 1},
+		"of a redo":                       {given: with(rollback("t4", 2, 2), redo("t5", 4)), left: true, named: 5},
+		"of none by its number":           {given: three, named: 1},
 	} {
 		t.Run("redo "+name, func(t *testing.T) {
 			s := after(t, row.given...)
-			got, err := s.PlanRedo(undo.Skip, row.left)
+			got, err := s.PlanRedo(undo.Skip, row.left, row.named)
 			if (err == nil) != (row.of > 0) || got.Of != row.of {
 				t.Errorf("%+v, %v", got, err)
 			}
 		})
+	}
+	s := after(t, with(rollback("t4", 2, 2), rollback("t5", 1, 1), redo("t6", 5))...)
+	_, err := s.PlanRedo(undo.Skip, true, 2)
+	if p := problem.Of(err); p.Code != problem.CannotUndo || !strings.Contains(p.Detail, "run 5 or 4") {
+		t.Errorf("what can be redone is not told: %v", err)
+	}
+}
+
+// TestForcedPlans go back to the first moment with the steps: nothing is left in between.
+func TestForcedPlans(t *testing.T) {
+	again := []Command{opened(), run(Apply, "t1"), run(Apply, "t2"), rollback("t3", 1, 1), run(Apply, "t4"), rollback("t5", 1, 3), run(Apply, "t6")}
+	started := []Command{opened(), run(Apply, "t1"), rollback("t2", 0, 0), run(Apply, "t3")}
+	for name, row := range map[string]struct {
+		given        []Command
+		target       Target
+		mark, forced uint32
+	}{
+		"to the start":            {started, Target{Initial: true}, 2, 0},
+		"to the one before":       {again, Target{Previous: true}, 5, 1},
+		"to a step":               {again, Target{Step: 1}, 5, 1},
+		"where there is no other": {again, Target{Initial: true}, 0, 0},
+	} {
+		s := after(t, row.given...)
+		for _, c := range undo.Choices {
+			want := row.mark
+			if c == undo.Force {
+				want = row.forced
+			}
+			if got, err := s.Plan(row.target, c); err != nil || got.Mark != want {
+				t.Errorf("%s, %s: %+v, %v; want the end of run %d", name, c, got, err, want)
+			}
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package editsession
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"testing"
@@ -121,6 +122,7 @@ type stack struct {
 	path []uint32
 	redo []back
 
+	ends    map[uint32]uint32    // of steps: the runs that applied them
 	entries []entryOf            // of a record that takes part in everything, by the rule of undo.Trail: a roll-back takes what came after its mark
 	taken   map[uint32][]entryOf // by roll-backs
 }
@@ -133,10 +135,18 @@ type back struct {
 
 type entryOf struct{ run, step uint32 }
 
+// tops is the newest roll-back that can be redone.
+func (m *stack) tops() (list []uint32) {
+	if n := len(m.redo); n > 0 {
+		list = append(list, m.redo[n-1].run)
+	}
+	return list
+}
+
 func (m *stack) did(r Run) {
 	switch r.Kind {
 	case Apply:
-		m.path, m.redo = append(slices.Clone(m.path), r.Step), nil
+		m.path, m.redo, m.ends[r.Step] = append(slices.Clone(m.path), r.Step), nil, r.Number
 		m.entries = append(slices.Clone(m.entries), entryOf{r.Number, r.Step})
 	case Rollback:
 		m.redo = append(m.redo, back{r.Number, m.path})
@@ -167,7 +177,7 @@ func TestRunsLeadWhereAStackLeads(t *testing.T) {
 			Stage: Stage{List: 1, PerChunk: 1, Rows: []Row{{Collection: "c", State: Matched}}}}); err != nil {
 			t.Fatal(err)
 		}
-		m := &stack{taken: make(map[uint32][]entryOf)}
+		m := &stack{taken: make(map[uint32][]entryOf), ends: make(map[uint32]uint32)}
 		newestStep := uint32(0)
 		begin := func(run Run) {
 			newest, _ := w.state.Newest()
@@ -215,7 +225,8 @@ func TestRunsLeadWhereAStackLeads(t *testing.T) {
 				case 1:
 					target = Target{Step: rapid.Uint32Range(1, 6).Draw(t, "step")}
 				}
-				run, err := w.state.Plan(target, undo.Skip)
+				policy := rapid.SampledFrom(undo.Choices).Draw(t, "onConflict")
+				run, err := w.state.Plan(target, policy)
 				if err != nil {
 					if keep == KeepAll && target.Previous && len(m.path) > 0 || keep == KeepAll && target.Initial && len(m.path) > 0 {
 						t.Fatalf("%+v from %v: %v", target, m.path, err)
@@ -225,19 +236,28 @@ func TestRunsLeadWhereAStackLeads(t *testing.T) {
 				if target.Step > 0 && !slices.Contains(m.path, target.Step) {
 					t.Fatalf("step %d is taken for one of %v", target.Step, m.path)
 				}
+				if policy == undo.Force && keep == KeepAll && run.Mark != m.ends[run.To] {
+					t.Fatalf("%+v from %v: a forced roll-back leaves what came after run %d", run, m.path, m.ends[run.To])
+				}
 				run.DryRun = rapid.IntRange(0, 3).Draw(t, "dryRun") == 0
 				begin(run)
 			},
 			"redo": func(*rapid.T) {
 				if done, ok := w.state.Done(); ok && done.Kind == Redo && rapid.Bool().Draw(t, "left") {
-					run, err := w.state.PlanRedo(undo.Merge, true)
-					if err != nil || run.Of != done.Of {
-						t.Fatalf("redo what %+v has left: %+v, %v", done, run, err)
+					named := rapid.SampledFrom(append(m.tops(), 0, done.Of)).Draw(t, "of")
+					run, err := w.state.PlanRedo(undo.Merge, true, named)
+					if err != nil || run.Of != cmp.Or(named, done.Of) {
+						t.Fatalf("redo what %+v has left, or %d: %+v, %v", done, named, run, err)
 					}
 					begin(run)
 					return
 				}
-				run, err := w.state.PlanRedo(undo.Merge, false)
+				if wrong := rapid.Uint32Range(1, w.state.Numbered+1).Draw(t, "wrong"); !slices.Contains(m.tops(), wrong) {
+					if run, err := w.state.PlanRedo(undo.Merge, false, wrong); err == nil {
+						t.Fatalf("a redo of run %d, where %v can be: %+v", wrong, m.tops(), run)
+					}
+				}
+				run, err := w.state.PlanRedo(undo.Merge, false, 0)
 				if (err == nil) != (len(m.redo) > 0) {
 					t.Fatalf("redo with %d to be redone: %v", len(m.redo), err)
 				}

@@ -1,7 +1,10 @@
 package editsession
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 
 	"concord/actors/problem"
 	"concord/actors/undo"
@@ -72,6 +75,11 @@ func cannot(format string, args ...any) *problem.Problem {
 // Plan works out a roll-back of a session: where it leads (Run.To, Run.Mark), and refuses what can not be: a step that is not
 // in effect, nothing to go back from, what KeepPrevious has let go (cannot-undo). A roll-back to where the session is already
 // is for what an earlier one has left.
+//
+// There may be several moments with the same steps in effect: the end of a step, and that of a roll-back to it. Between them stands
+// what that roll-back has left, in records that others have written: steps that are not in effect. Skip and Merge go back to the
+// last such moment: they would leave those records again, and with them what has been done to them since, which they can take off.
+// Force leaves nothing, so it goes back to the first one, and the records are then what the steps in effect have made of them.
 func (s *State) Plan(t Target, c undo.OnConflict) (Run, error) {
 	if s.Status == Closed {
 		return Run{}, cannot("the session is closed: what it kept to be taken back is released")
@@ -87,7 +95,7 @@ func (s *State) Plan(t Target, c undo.OnConflict) (Run, error) {
 	kept := s.kept()
 	there := func(m moment) bool { return slices.Equal(m.path, to) }
 	at := slices.IndexFunc(kept, there)
-	if len(to) < len(s.Path) { // else the first moment of these steps, so that what is left since is taken up
+	if len(to) < len(s.Path) && c != undo.Force { // else the first one, so that what is left since is taken up
 		for i := range kept {
 			if there(kept[i]) {
 				at = i
@@ -140,21 +148,34 @@ func (s *State) undone() (stack []uint32) {
 	return stack
 }
 
-// PlanRedo works out a redo: of the newest roll-back that was not redone, or, if the newest redo has left some records, of
-// what it has left. cannot-undo if there is none.
-func (s *State) PlanRedo(c undo.OnConflict, left bool) (Run, error) {
+// PlanRedo works out a redo of a roll-back: of the newest that was not redone, or, if the newest redo has left some records, of
+// the one that this was about. Where there are both, a redo can name which (of: the number of its run); 0 is what was left.
+// cannot-undo if there is none, and with what can be named if that is none of them.
+func (s *State) PlanRedo(c undo.OnConflict, left bool, of uint32) (Run, error) {
 	run := Run{Kind: Redo, OnConflict: c}
 	if s.Status == Closed {
 		return run, cannot("the session is closed: what it kept to be taken back is released")
 	}
-	if done, ok := s.Done(); ok && done.Kind == Redo && left {
-		run.Of = done.Of
-		return run, nil
-	}
-	stack := s.undone()
-	if len(stack) == 0 {
+	can := s.redoable(left)
+	switch {
+	case len(can) == 0:
 		return run, cannot("no roll-back can be redone: there was none, or a step came after it")
+	case of != 0 && !slices.Contains(can, of):
+		return run, cannot("run %d cannot be redone now; what can be is run %s", of, strings.Trim(strings.ReplaceAll(fmt.Sprint(can), " ", " or "), "[]")).
+			With("of", can)
 	}
-	run.Of = stack[len(stack)-1]
+	run.Of = cmp.Or(of, can[0])
 	return run, nil
+}
+
+// redoable are the roll-backs that a redo can be of: the one of which the newest redo has left some, and the newest that was not
+// redone.
+func (s *State) redoable(left bool) (can []uint32) {
+	if done, ok := s.Done(); ok && done.Kind == Redo && left {
+		can = append(can, done.Of)
+	}
+	if stack := s.undone(); len(stack) > 0 {
+		can = append(can, stack[len(stack)-1])
+	}
+	return can
 }

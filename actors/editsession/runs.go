@@ -83,14 +83,14 @@ func (s *State) may(run *Run) error {
 	return problem.New(problem.Internal, "a run of the kind %q", run.Kind)
 }
 
-// mayRedo: the newest roll-back that was not redone, and again the one of the newest redo.
+// mayRedo: the newest roll-back that was not redone, and again the one of the newest redo, of which only its task knows if it has
+// left something.
 func (s *State) mayRedo(run *Run) error {
-	for _, left := range []bool{false, true} {
-		if plan, err := s.PlanRedo(run.OnConflict, left); err == nil && plan.Of == run.Of {
-			return nil
-		}
+	plan, err := s.PlanRedo(run.OnConflict, true, run.Of)
+	if err == nil && plan.Of != run.Of {
+		err = cannot("the roll-back %d cannot be redone", run.Of)
 	}
-	return cannot("the roll-back %d cannot be redone", run.Of)
+	return err
 }
 
 // abort removes the newest run.

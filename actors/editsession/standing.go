@@ -139,7 +139,7 @@ func (s *State) RedoAvailable(works Works) bool {
 		return false
 	}
 	w := works.of(&done)
-	plan, err := s.PlanRedo(undo.Skip, w.Left() > 0)
+	plan, err := s.PlanRedo(undo.Skip, w.Left() > 0, 0)
 	if err != nil {
 		return false
 	}

@@ -83,8 +83,8 @@ func (a *app) editRollback() *cobra.Command {
 		Short: "Take steps back: to the start, to the step before, or to a step",
 		Long: `Take steps back: to the start (--to initial), to the step before (--to previous), or to the end of a step (--to 2). A step that is being
 applied is stopped first. A record that somebody else has written since is left as it is and named (--on-conflict skip, the default), put back
-all the same, so that the other change is lost (force), or has the steps taken out of it and keeps the other change (merge). The exit code is 6
-if some records were left. concord edit redo takes it back.`,
+all the same, so that the other change is lost (force; nothing stays then of what an earlier rollback has left, either), or has the steps taken
+out of it and keeps the other change (merge). The exit code is 6 if some records were left. concord edit redo takes it back.`,
 		Example: `  concord edit rollback last --to previous --wait
   concord edit rollback last --to initial --on-conflict merge --dry-run
   concord edit rollback last --to 1 --wait -o json`,
@@ -109,18 +109,23 @@ if some records were left. concord edit redo takes it back.`,
 
 func (a *app) editRedo() *cobra.Command {
 	var in editRunInput
+	var of uint32
 	cmd := &cobra.Command{
-		Use:     "redo EDIT",
-		Short:   "Take the newest rollback back: its steps are in effect again",
-		Example: `  concord edit redo last --wait`,
-		Args:    arguments(cobra.ExactArgs(1)),
+		Use:   "redo EDIT",
+		Short: "Take a rollback back: its steps are in effect again",
+		Long: `Take a rollback back: the newest that was not redone; or, if the newest redo has left some records, those. With --of N, the number of a run
+as concord edit get shows it, either can be chosen: so an older rollback can be redone while some records of a newer one are left.`,
+		Example: `  concord edit redo last --wait
+  concord edit redo last --of 4 --wait`,
+		Args: arguments(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.runEdit(cmd, args[0], &in, func(c *client.Client) (*client.EditSession, error) {
 				return c.EditRedo(cmd.Context(), args[0],
-					client.EditRedo{OnConflict: in.onConflict, OnLocked: in.onLocked, Reason: in.reason}, in.options()...)
+					client.EditRedo{Of: of, OnConflict: in.onConflict, OnLocked: in.onLocked, Reason: in.reason}, in.options()...)
 			})
 		},
 	}
+	cmd.Flags().Uint32Var(&of, "of", 0, "number of the run that is taken back; 0: what the newest redo has left, else the newest rollback")
 	in.addUndo(cmd)
 	return cmd
 }

@@ -124,13 +124,14 @@ type EditApply struct {
 // EditRollback takes steps back.
 type EditRollback struct {
 	To         json.RawMessage `json:"to" doc:"initial, previous, or the number of a step that is in effect: what came after it is taken back"`
-	OnConflict string          `json:"onConflict,omitempty" enum:"skip,force,merge" doc:"What becomes of a record that somebody else has written since; skip is the default"`
+	OnConflict string          `json:"onConflict,omitempty" enum:"skip,force,merge" doc:"What becomes of a record that somebody else has written since; skip is the default. With force nothing is left of what is not in effect there, also of what an earlier roll-back has left"`
 	OnLocked   string          `json:"onLocked,omitempty" enum:"wait,fail"`
 	Reason     string          `json:"reason,omitempty"`
 }
 
-// EditRedo takes the newest roll-back back.
+// EditRedo takes a roll-back back.
 type EditRedo struct {
+	Of         uint32 `json:"of,omitempty" doc:"Number of the run that is taken back: the roll-back of which the newest redo has left some records, or the newest that was not redone; left out: the former if there is one"`
 	OnConflict string `json:"onConflict,omitempty" enum:"skip,force,merge"`
 	OnLocked   string `json:"onLocked,omitempty" enum:"wait,fail"`
 	Reason     string `json:"reason,omitempty"`

@@ -45,7 +45,7 @@ func editTable() []*transport.Operation {
 		verb("preview", EditPreview{}, 202, "Tell what instructions would do to the records: a dry run, with a diff of each"),
 		verb("apply", EditApply{}, 202, "Apply the previewed instructions, or others, as a step"),
 		dry(verb("rollback", EditRollback{}, 202, "Take steps back: to the start, to the step before, or to a step; what is being applied is stopped first")),
-		dry(verb("redo", EditRedo{}, 202, "Take the newest roll-back back")),
+		dry(verb("redo", EditRedo{}, 202, "Take a roll-back back: the newest that was not redone, or what the newest redo has left")),
 		{Name: "edit.results", Method: "GET", Path: pathEdit + "/results", HasID: true, Right: transport.RightRead,
 			Doc: "List what came of the records in a run",
 			Params: append([]transport.Param{paramRun,

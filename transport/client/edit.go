@@ -134,7 +134,7 @@ func (c *Client) EditRollback(ctx context.Context, id string, r EditRollback, op
 	return ask[EditSession](ctx, c, "edit.rollback", id, r, with(options, oneLongAttempt()))
 }
 
-// EditRedo begins to take the newest roll-back back.
+// EditRedo begins to take a roll-back back: the newest that was not redone, or what the newest redo has left.
 func (c *Client) EditRedo(ctx context.Context, id string, r EditRedo, options ...CallOption) (*EditSession, error) {
 	return ask[EditSession](ctx, c, "edit.redo", id, r, with(options, oneLongAttempt()))
 }

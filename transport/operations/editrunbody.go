@@ -1,6 +1,7 @@
 package operations
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ type runOrder struct {
 	kind      editsession.RunKind
 	exclude   []string           // records that are left out, in the order in which they were named
 	target    editsession.Target // of a roll-back
+	redoOf    uint32             // of a redo: the roll-back that is named; 0: none is
 }
 
 // writes says that the run changes records.
@@ -85,7 +87,7 @@ func readEditRollback(r *transport.Request) (*runOrder, error) {
 
 // readEditRedo reads a request as far as its body says.
 func readEditRedo(r *transport.Request) (*runOrder, error) {
-	return readEditUndo(r, editsession.Redo, "onConflict", "onLocked", "reason")
+	return readEditUndo(r, editsession.Redo, "of", "onConflict", "onLocked", "reason")
 }
 
 func readEditUndo(r *transport.Request, kind editsession.RunKind, names ...string) (*runOrder, error) {
@@ -100,6 +102,8 @@ func readEditUndo(r *transport.Request, kind editsession.RunKind, names ...strin
 		func() (err error) {
 			if kind == editsession.Rollback {
 				o.target, err = e.target()
+			} else {
+				o.redoOf, err = e.redoOf()
 			}
 			return err
 		},
@@ -134,6 +138,18 @@ func (e *envelope) target() (editsession.Target, error) {
 		return editsession.Target{}, problem.At(e.at("to"), "must be "+known+", from 1 on")
 	}
 	return editsession.Target{Step: uint32(step)}, nil
+}
+
+// redoOf is the number of the run that a redo takes back; 0 if it is not said.
+func (e *envelope) redoOf() (uint32, error) {
+	n, err := e.number("of")
+	switch {
+	case err != nil || n == nil:
+		return 0, err
+	case *n == 0 || *n > math.MaxUint32:
+		return 0, problem.At(e.at("of"), "must be the number of a run that is a roll-back, from 1 on")
+	}
+	return uint32(*n), nil
 }
 
 // excluded are the collections that a run leaves out.

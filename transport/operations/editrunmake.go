@@ -122,7 +122,7 @@ func (m *runMaker) plan() (err error) {
 	} else {
 		var left bool
 		if left, err = m.left(); err == nil {
-			m.run, err = state.PlanRedo(m.order.onConflict, left)
+			m.run, err = state.PlanRedo(m.order.onConflict, left, m.order.redoOf)
 		}
 	}
 	m.run.DryRun = m.order.dryRun

@@ -197,13 +197,13 @@ func (w *editWorld) back() {
 	if len(to) == len(path)-1 && rapid.Bool().Draw(w.t, "previous") {
 		target = `"previous"`
 	}
-	there := -1
+	there, choice := -1, w.choice()
 	for i := range w.moments {
-		if slices.Equal(w.moments[i].path, to) && (there < 0 || len(to) < len(path)) {
+		if slices.Equal(w.moments[i].path, to) && (there < 0 || len(to) < len(path) && choice != "force") {
 			there = i
 		}
 	}
-	then, choice := w.moments[there], w.choice()
+	then := w.moments[there]
 	run, made := w.takeBack("rollback", `{"to":`+target+`,"onConflict":"`+choice+`"}`, choice)
 	if !made {
 		if len(to) < len(path) {
@@ -218,28 +218,32 @@ func (w *editWorld) back() {
 
 func (w *editWorld) forth() {
 	s := w.look()
-	var of uint32
+	var can []uint32
 	for i := len(s.Runs) - 1; i >= 0; i-- {
 		if run := &s.Runs[i]; run.Kind != "preview" && !run.DryRun {
 			if c := run.Counts; run.Kind == "redo" && c.Skipped+c.Failed > 0 {
-				of = run.Of // what it has left
+				can = append(can, run.Of) // what it has left
 			}
 			break
 		}
 	}
-	if n := len(w.undone); of == 0 && n > 0 {
-		of = w.undone[n-1]
+	if n := len(w.undone); n > 0 {
+		can = append(can, w.undone[n-1])
 	}
-	choice := w.choice()
-	run, made := w.takeBack("redo", `{"onConflict":"`+choice+`"}`, choice)
+	named := rapid.SampledFrom(append([]uint32{0, 0, rapid.Uint32Range(1, 30).Draw(w.t, "any")}, can...)).Draw(w.t, "of")
+	choice, of := w.choice(), ""
+	if named > 0 {
+		of = fmt.Sprintf(`,"of":%d`, named)
+	}
+	run, made := w.takeBack("redo", `{"onConflict":"`+choice+`"`+of+`}`, choice)
 	if !made {
 		return
 	}
-	if run.Of != of {
-		w.t.Fatalf("the redo of %d, not of %d", run.Of, of)
+	if want := can[0]; named == 0 && run.Of != want || named > 0 && (run.Of != named || !slices.Contains(can, named)) {
+		w.t.Fatalf("the redo of %d, where %v can be, and %d is named", run.Of, can, named)
 	}
-	w.undone = slices.DeleteFunc(w.undone, func(n uint32) bool { return n == of })
-	w.moments = w.moments[:slices.IndexFunc(w.moments, func(m editMoment) bool { return m.run >= of })]
+	w.undone = slices.DeleteFunc(w.undone, func(n uint32) bool { return n == run.Of })
+	w.moments = w.moments[:slices.IndexFunc(w.moments, func(m editMoment) bool { return m.run >= run.Of })]
 	then := w.last()
 	w.like(then)
 	w.stays(run.Run, then.path)

@@ -144,6 +144,12 @@ func TestWrongRuns(t *testing.T) {
 		{"rollback", `{"to":"initial","exclude":[]}`, "/exclude"},
 		{"redo", `{"to":"initial"}`, "/to"},
 		{"redo", `{"onConflict":""}`, "/onConflict"},
+		{"redo", `{"of":0}`, "/of"},
+		{"redo", `{"of":-1}`, "/of"},
+		{"redo", `{"of":"1"}`, "/of"},
+		{"redo", `{"of":null}`, "/of"},
+		{"redo", `{"of":4294967296}`, "/of"},
+		{"rollback", `{"to":"initial","of":1}`, "/of"},
 		{"pause", `{"x":1}`, "/x"},
 	} {
 		p := e.refused(problem.Invalid, "edit."+row.operation, e.session, row.body)

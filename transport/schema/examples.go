@@ -48,7 +48,7 @@ var examples = map[string]map[string]string{
 		` "value": {"term": "Letters"}}], "exclude": ["diaries"]}`},
 	"edit.apply":    {transport.MediaJSON: `{"exclude": ["diaries"], "onLocked": "wait", "itemsPerSecond": 500}`},
 	"edit.rollback": {transport.MediaJSON: `{"to": "initial", "onConflict": "skip", "reason": "the old thesaurus was right"}`},
-	"edit.redo":     {transport.MediaJSON: `{"onConflict": "merge"}`},
+	"edit.redo":     {transport.MediaJSON: `{"of": 3, "onConflict": "merge"}`},
 	"type.try": {transport.MediaJSON: `{"base": {"documents": {"book": {"copies": 3}}}, "client": {"documents": {"book": {"copies": 4}}},` +
 		` "server": {"documents": {"book": {"copies": 5}}}, "type": {"conflict": {"rules": [{"path": "/documents/*/copies", "strategy": "counter"}]}}}`},
 	"type.put": {transport.MediaJSON: `{"lock": {"mode": "explicit", "ttl": 90.5, "contest": {"deadline": 30, "onTimeout": "release"},` +
