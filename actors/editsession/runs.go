@@ -104,7 +104,12 @@ func abort(s State, c *Abort) ([]Event, error) {
 	case newest.Number != c.Run:
 		return nil, wrong(&s, "something else has begun since")
 	}
+	return one(TypeAborted, s.Without())
+}
+
+// Without is the state as if its newest run had not begun. There is one.
+func (s State) Without() State {
 	s.Runs = slices.Clone(s.Runs[:len(s.Runs)-1])
 	s.Path = s.path()
-	return one(TypeAborted, s)
+	return s
 }

@@ -69,7 +69,7 @@ type EditRun struct {
 	DryRun          bool       `json:"dryRun,omitempty"`
 	OnConflict      string     `json:"onConflict,omitempty"`
 	Task            string     `json:"task,omitempty" doc:"Bulk task that does the work; left out: there was nothing to be done"`
-	State           string     `json:"state" doc:"As of a bulk task; PREPARING before there is one"`
+	State           string     `json:"state" doc:"As of a bulk task; PREPARING before there is one; CANCELLED also if the session was closed before that, so that nothing was done"`
 	Counts          BulkCounts `json:"counts"`
 	Total           uint64     `json:"total"`
 	WaitingForLocks uint64     `json:"waitingForLocks,omitempty"`

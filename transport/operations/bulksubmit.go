@@ -136,6 +136,9 @@ func (s *Service) makeTask(ctx context.Context, r *transport.Request, o *bulkOrd
 	return nil, errors.Join(err, s.dropDraft(ctx, r, id), s.releaseBulkName(ctx, id, o.name))
 }
 
+// acceptWithin is how long after it was sent an acceptance may be decided on: while what is reserved for it lasts for sure.
+const acceptWithin = provider.ReservationTTL / 2
+
 // acceptBulk takes a number and makes the task of what is staged. undecided says that nobody knows what came of it.
 func (s *Service) acceptBulk(ctx context.Context, r *transport.Request, o *bulkOrder, l *bulkRows) (answer *transport.Reply, undecided bool, err error) {
 	leave, err := s.bulks.numbers.lock(ctx, r.Provider)
@@ -165,7 +168,7 @@ func (s *Service) acceptBulk(ctx context.Context, r *transport.Request, o *bulkO
 		o.pinned = s.Clock.Now().Add(s.Limits.Bulk.undo())
 	}
 	env := s.toBulk(r, l.id, o.acceptance(l, number, s.Limits.Bulk.Retention), o.reason)
-	if due := s.Clock.Now().Add(provider.ReservationTTL / 2); env.Deadline.IsZero() || due.Before(env.Deadline) {
+	if due := s.Clock.Now().Add(acceptWithin); env.Deadline.IsZero() || due.Before(env.Deadline) {
 		env.Deadline = due
 	}
 	a, err := s.call(ctx, env)

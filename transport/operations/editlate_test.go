@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"concord/actors/bulk"
+	"concord/actors/editsession"
 	"concord/actors/entity"
 	"concord/actors/problem"
 	"concord/persistence"
@@ -130,5 +131,36 @@ func TestNoSessionIsClosedBeforeALateTask(t *testing.T) {
 	l.letGo("b", grant)
 	if s := l.ended(); s.State != "COMPLETED" || l.allWords() != "first 1" {
 		t.Errorf("%+v: %s", s, l.allWords())
+	}
+}
+
+// TestClosedBeforeTheTask: nothing was done by a run whose task never was; that is told wherever the run is, once it is sure.
+func TestClosedBeforeTheTask(t *testing.T) {
+	l := lateStep(t)
+	l.send(persistence.EntityID{Kind: persistence.KindEditSession, Provider: "p", ID: l.session}, &editsession.Expire{Due: *l.look().ExpiresAt})
+	if s := l.look(); s.State != "CLOSED" || s.Runs[0].State != "PREPARING" {
+		t.Errorf("its task may still come: %+v", s)
+	}
+	for operation, body := range map[string]string{"rollback": `{"to":"initial"}`, "redo": ""} {
+		l.refused(problem.CannotUndo, "edit."+operation, l.session, body)
+	}
+	l.refused(problem.WrongState, "edit.apply", l.session, `{`+adding("1")+`}`, with("Idempotency-Key", "k"))
+	l.clock.Set(l.clock.Now().Add(unmadeAfter))
+	check := func(s api.EditSession) {
+		t.Helper()
+		if run := s.Runs[0]; len(s.Runs) != 1 || run.State != "CANCELLED" || run.Total+run.Counts.Total() != 0 || run.EndedAt == nil ||
+			!run.EndedAt.Equal(*s.ClosedAt) || len(s.Path) != 0 || !strings.Contains(s.Message, "at its start") {
+			t.Errorf("%+v", s)
+		}
+	}
+	check(l.look())
+	check(must[api.EditPage](l.bench, "edit.list", "", "").Items[0])
+	check(must[api.EditSession](l.bench, "edit.close", l.session, ""))
+	if got := l.results(0) + l.results(1); got != "" || l.allWords() != "first" {
+		t.Errorf("%s: %s", got, l.allWords())
+	}
+	reply, p := l.do("edit.download", l.session, "", param("what", "changed"))
+	if p != nil || strings.Count(string(reply.Body), "\n") != 1 {
+		t.Errorf("%+v, %v", reply, p)
 	}
 }

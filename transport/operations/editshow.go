@@ -43,11 +43,12 @@ func (s *Service) editAnswer(_ *transport.Request, id persistence.EntityID, stat
 type editTasks struct {
 	states map[string]bulk.State
 	now    time.Time
+	closed time.Time // when the session was; zero: it is open
 }
 
 // tasksOf reads the tasks of all runs.
 func (e *editSession) tasksOf(from persistence.EntityReader, now time.Time) (*editTasks, error) {
-	t := &editTasks{states: make(map[string]bulk.State, len(e.state.Runs)), now: now}
+	t := &editTasks{states: make(map[string]bulk.State, len(e.state.Runs)), now: now, closed: e.state.Closed}
 	for i := range e.state.Runs {
 		id := e.state.Runs[i].Task
 		if id == "" {
@@ -74,16 +75,30 @@ func (t *editTasks) work(run *editsession.Run) editsession.Work {
 		Total: state.Total, Updated: c.Updated, Skipped: c.Skipped, Failed: c.Failed, Cancelled: c.Cancelled}
 }
 
+// unmadeAfter is how long after a run has begun its task may still be accepted: its acceptance is sent no later than throughMax
+// after that.
+const unmadeAfter = throughMax + acceptWithin
+
+// unmade says that nothing was done by a run, and will not be: its session was closed, by its timer, between the run and its task.
+// While the session is open the next request takes such a run off.
+func (t *editTasks) unmade(run *editsession.Run) bool {
+	return run.Task != "" && t.states[run.Task].Number == 0 && !t.closed.IsZero() &&
+		(t.states[run.Task].Withdrawn || !t.now.Before(run.Begun.Add(unmadeAfter)))
+}
+
 // showEdit is the session as callers see it, with what its tasks have come to at the same moment.
 func (s *Service) showEdit(from persistence.EntityReader, e *editSession) (*api.EditSession, error) {
 	tasks, err := e.tasksOf(from, s.Clock.Now())
 	if err != nil {
 		return nil, err
 	}
-	t := &e.state
+	t, stands := &e.state, e.state
+	if newest, some := t.Newest(); some && tasks.unmade(&newest) {
+		stands = t.Without()
+	}
 	shown := &api.EditSession{Session: e.id.ID, Provider: e.id.Provider, Name: t.Name, Owner: t.Owner, State: string(t.Stands(tasks.work)),
-		Message: t.Message(tasks.work), Type: t.Type, By: t.By, Keep: t.Keep, Reason: t.Reason, Rows: t.Counts.Total(), Counts: t.Counts,
-		Runs: []api.EditRun{}, Path: append([]uint32{}, t.Path...), RollbackAvailable: t.RollbackAvailable(tasks.work),
+		Message: stands.Message(tasks.work), Type: t.Type, By: t.By, Keep: t.Keep, Reason: t.Reason, Rows: t.Counts.Total(), Counts: t.Counts,
+		Runs: []api.EditRun{}, Path: append([]uint32{}, stands.Path...), RollbackAvailable: t.RollbackAvailable(tasks.work),
 		RedoAvailable: t.RedoAvailable(tasks.work), Storage: api.EditStorage{List: t.Bytes + t.Staged.Bytes}, Seq: e.seq, OpenedAt: t.Opened}
 	if !t.Closed.IsZero() {
 		shown.ClosedAt = &t.Closed
@@ -107,6 +122,7 @@ func (s *Service) showEdit(from persistence.EntityReader, e *editSession) (*api.
 const (
 	editPreparing = "PREPARING"
 	editNothing   = string(bulk.Complete)
+	editUnmade    = string(bulk.Cancelled)
 )
 
 // show is a run as callers see it.
@@ -120,6 +136,9 @@ func (t *editTasks) show(run *editsession.Run) api.EditRun {
 	switch {
 	case run.Task == "":
 		shown.State, shown.EndedAt = editNothing, &run.Begun
+		return shown
+	case t.unmade(run):
+		shown.State, shown.EndedAt = editUnmade, &t.closed
 		return shown
 	case state.Number == 0:
 		shown.State = editPreparing
