@@ -79,6 +79,9 @@ func (s *State) entries() (list []entry) {
 	if s.Status.Shown() {
 		list = append(list, entry{IndexOwners, OwnerTerm(s.Owner, s.Opened), s.listed()})
 	}
+	if s.Status == Opened {
+		list = append(list, entry{IndexLast, OwnerTerm(s.Owner, s.Opened), s.listed()})
+	}
 	if s.Status == Draft || s.Status == Opened {
 		list = append(list, entry{IndexOpen, OpenTerm, s.listed()})
 	}

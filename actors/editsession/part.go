@@ -22,12 +22,13 @@ func ChunkPart(list, number uint32) string { return fmt.Sprintf("r/%08d/%08d", l
 const (
 	IndexOwners = "edit.owner" // term: see OwnerTerm; all that are shown
 	IndexOpen   = "edit.open"  // term: OpenTerm; drafts, and sessions that are not closed
+	IndexLast   = "edit.last"  // term: see OwnerTerm; those that are not closed: the newest one is found however many are
 )
 
 // OpenTerm is the term of IndexOpen.
 const OpenTerm = "open"
 
-// OwnerTerm is the term of IndexOwners: the newest of an owner come first. It begins with OwnerPrefix.
+// OwnerTerm is the term of IndexOwners and IndexLast: the newest of an owner come first. It begins with OwnerPrefix.
 func OwnerTerm(owner string, opened time.Time) string {
 	return OwnerPrefix(owner) + links.JobTerm(opened)
 }

@@ -173,6 +173,9 @@ func (w *world) check() {
 		w.t.Fatalf("the timer is armed for %v, and the session expires %v", w.timer, s.Expires)
 	}
 	var want []string
+	if s.Status == Opened {
+		want = append(want, IndexLast+" "+OwnerTerm("ann", s.Opened))
+	}
 	if s.Status == Opened || s.Status == Draft {
 		want = append(want, IndexOpen+" "+OpenTerm)
 	}

@@ -87,7 +87,7 @@ func mayEdit(r *transport.Request, owner string) bool {
 	return owner == r.Caller.Principal || r.Caller.May(transport.RightAdmin, r.Provider)
 }
 
-// lastEdit is the id of the caller's own newest session that is not closed.
+// lastEdit is the id of the caller's own newest session that is not closed: it looks at one entry of each partition.
 func lastEdit(from persistence.IndexReader, r *transport.Request) (string, error) {
 	var newest jobKey
 	prefix := editsession.OwnerPrefix(r.Caller.Principal)
@@ -95,7 +95,7 @@ func lastEdit(from persistence.IndexReader, r *transport.Request) (string, error
 		prefix = ""
 	}
 	for p := range from.Partitions() {
-		key := persistence.IndexKey{Kind: persistence.KindEditSession, Name: editsession.IndexOwners, Provider: r.Provider, Term: prefix}
+		key := persistence.IndexKey{Kind: persistence.KindEditSession, Name: editsession.IndexLast, Provider: r.Provider, Term: prefix}
 		for e, err := range from.IndexTerms(persistence.Partition(p), key) {
 			if err != nil {
 				return "", fmt.Errorf("look for the newest session of %s: %w", r.Caller.Principal, err)
@@ -108,7 +108,7 @@ func lastEdit(from persistence.IndexReader, r *transport.Request) (string, error
 			if err != nil {
 				return "", errors.Join(persistence.ErrCorrupt, err)
 			}
-			if (listed.Owner == r.Caller.Principal || planted.OtherSession) && listed.Status == editsession.Opened {
+			if listed.Owner == r.Caller.Principal || planted.OtherSession {
 				newest = k
 				break
 			}

@@ -3,6 +3,7 @@ package operations
 import (
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"concord/actors/collection"
 	"concord/actors/editsession"
 	"concord/actors/problem"
+	"concord/persistence"
 	"concord/transport"
 	"concord/transport/api"
 )
@@ -314,4 +316,43 @@ func TestStorageIsShown(t *testing.T) {
 	if s := e.look().Storage; s.Versions != 2 || s.Bytes <= one.Bytes {
 		t.Errorf("after another %+v: the newest alone is kept", s)
 	}
+}
+
+// countedIndex counts what is read of an index.
+type countedIndex struct {
+	persistence.IndexReader
+	entries int
+}
+
+func (c *countedIndex) IndexTerms(p persistence.Partition, from persistence.IndexKey) iter.Seq2[persistence.IndexEntry, error] {
+	return func(yield func(persistence.IndexEntry, error) bool) {
+		for e, err := range c.IndexReader.IndexTerms(p, from) {
+			c.entries++
+			if !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// TestTheLastOfMany: however many sessions were closed since, the one that is not is found without looking at them.
+func TestTheLastOfMany(t *testing.T) {
+	b := start(t, vfs.NewMem())
+	must[collection.Result](b, "collection.put", "a", `{}`)
+	oldest := b.open("a")
+	for range 200 {
+		b.clock.Set(b.clock.Now().Add(time.Second))
+		must[api.EditSession](b, "edit.close", b.open("a"), "")
+	}
+	index := &countedIndex{IndexReader: b.store}
+	r := &transport.Request{Provider: "p", Caller: transport.Caller{Principal: "ann"}}
+	if got, err := lastEdit(index, r); err != nil || got != oldest || index.entries > b.store.Partitions() {
+		t.Errorf("%s, %v, after %d entries", got, err, index.entries)
+	}
+	must[api.EditSession](b, "edit.close", oldest, "")
+	index.entries = 0
+	if got, err := lastEdit(index, r); problem.Of(err).Code != problem.NotFound || index.entries > 0 {
+		t.Errorf("%s, %v, after %d entries", got, err, index.entries)
+	}
+	b.sound()
 }
