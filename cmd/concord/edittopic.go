@@ -22,10 +22,17 @@ that somebody else has written since, --on-conflict says what is to be:
   force   it is put back as it was; the other change is lost, but stays in the history
 
 A rollback to the same step (named by its number, or initial; previous would be one further back) with another --on-conflict takes up
-what was left. With --dry-run the records and their changes are shown, and nothing is written. A step that is being applied is stopped by a rollback at the border of a record, then what it did is taken back.
+what was left. A later one, with steps in between, takes that up with force alone: then nothing stays of steps that are not in effect where it
+leads to. With skip and merge what an earlier rollback has left stays as it was left. A redo that leaves some records is taken up by the next
+redo; --of, with the number of a run, goes on to the rollback before instead.
+
+With --dry-run the records and their changes are shown, and nothing is written. A step that is being applied is stopped by a rollback at the border of a record, then what it did is taken back.
 
 Old versions are kept for a session until it is closed (--keep previous: those of its newest step), at most until the time that
 concord edit get shows; until then a rollback works, also after a restart. A session is its owner's: others need the right admin.
+
+Files are read and written byte for byte. Before you open one in a program for tables, import its columns as text: it may take a cell that
+begins with =, +, - or @ for a formula.
 
 EDIT is the id of a session, or last for your own newest one that is not closed. Ids, states and codes are as in concord bulk; any
 bulk task can be taken back, too: concord bulk rollback.`

@@ -67,7 +67,8 @@ func (l *editLine) cells(what string) []string {
 	return cells
 }
 
-// editDownload makes a file of rows of a session.
+// editDownload makes a file of rows of a session. Its cells are written as they are, also those that begin with = + - or @, so that
+// the file can be uploaded again: see package sheet.
 func (s *Service) editDownload(ctx context.Context, r *transport.Request, done reply) {
 	d := &editDownloading{what: r.Param("what"), format: r.Param("format")}
 	if d.what == "" {

@@ -7,6 +7,10 @@
 //
 // The file is UTF-8, with or without a byte order mark; lines end in LF or CRLF. Blank lines are passed over, but count. Nothing
 // is guessed: other separators, other encodings and lines of other lengths are refused.
+//
+// A cell is what stands in it, also one that begins with = + - or @, here and in the files that the service writes: bytes survive a
+// round trip, and identifiers do begin like that. Some programs for tables take such a cell for a formula. To put a sign in front of it
+// would make another identifier of it, so it is for who opens a file there to import its columns as text.
 package sheet
 
 import (
