@@ -43,7 +43,8 @@ type (
 		Run   Run // Kind, Task, DryRun, Mark, To, Of, OnConflict
 		After uint32
 	}
-	// Abort removes the newest run, whose task never was. One that is not there changes nothing.
+	// Abort removes the newest run, whose task never was, and never will be: who asks has seen to that (bulk.Withdraw). One that is
+	// not there changes nothing.
 	Abort struct{ Run uint32 }
 	// Close ends the session: what is kept for it is released.
 	Close struct{}

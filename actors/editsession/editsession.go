@@ -10,7 +10,7 @@
 //	OPEN without steps      Stage     OPEN, with a chunk of rows that are to replace the others: nobody is shown them
 //	OPEN without steps      Match     OPEN with other rows: the last upload counts, and previews of the others are gone
 //	OPEN                    Begin     OPEN with one more run; the one before must have ended
-//	OPEN                    Abort     OPEN without its newest run: there never was a task
+//	OPEN                    Abort     OPEN without its newest run: there never was a task, nor will be
 //	OPEN                    Close     CLOSED: nothing can be rolled back any more, and nothing is kept for it
 //	DRAFT OPEN              Discard   what is staged is gone; DRAFT: EXPIRED, as below
 //	DRAFT                   Expire    EXPIRED: it never was open, and may begin again

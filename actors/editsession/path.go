@@ -79,7 +79,8 @@ func cannot(format string, args ...any) *problem.Problem {
 // There may be several moments with the same steps in effect: the end of a step, and that of a roll-back to it. Between them stands
 // what that roll-back has left, in records that others have written: steps that are not in effect. Skip and Merge go back to the
 // last such moment: they would leave those records again, and with them what has been done to them since, which they can take off.
-// Force leaves nothing, so it goes back to the first one, and the records are then what the steps in effect have made of them.
+// Force leaves nothing, so it goes back to the first one, and the records are then what the steps in effect have made of them; under
+// KeepPrevious the first one that is kept.
 func (s *State) Plan(t Target, c undo.OnConflict) (Run, error) {
 	if s.Status == Closed {
 		return Run{}, cannot("the session is closed: what it kept to be taken back is released")

@@ -116,6 +116,7 @@ func TestATaskThatComesTooLate(t *testing.T) {
 			t.Errorf("%s: %+v, and it was %+v: %s", operation, after, s, l.allWords())
 		}
 		l.refused(problem.NotFound, "bulk.get", l.task.ID, "")
+		l.sound()
 	}
 }
 
