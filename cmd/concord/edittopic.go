@@ -23,10 +23,11 @@ that somebody else has written since, --on-conflict says what is to be:
 
 A rollback to the same step (named by its number, or initial; previous would be one further back) with another --on-conflict takes up
 what was left. A later one, with steps in between, takes that up with force alone: then nothing stays of steps that are not in effect where it
-leads to (but what --keep previous has let go of). With skip and merge what an earlier rollback has left stays as it was left. A redo that leaves some records is taken up by the next
-redo; --of, with the number of a run, goes on to the rollback before instead.
+leads to (but what --keep previous has let go of). With skip and merge what an earlier rollback has left stays as it was left. A redo that
+leaves some records is taken up by the next redo; --of, with the number of a run, goes on to the rollback before instead.
 
-With --dry-run the records and their changes are shown, and nothing is written. A step that is being applied is stopped by a rollback at the border of a record, then what it did is taken back.
+With --dry-run the records and their changes are shown, and nothing is written. A step that is being applied is stopped by a
+rollback at the border of a record, then what it did is taken back.
 
 Old versions are kept for a session until it is closed (--keep previous: those of its newest step), at most until the time that
 concord edit get shows; until then a rollback works, also after a restart. A session is its owner's: others need the right admin.
