@@ -81,6 +81,10 @@ type Operation struct {
 	Stream func(ctx context.Context, r *Request, send func(StreamEvent) error) error
 }
 
+// DoorMinReaders is how many goroutines every API has at least for operations that block. Operations derive from it how many
+// requests they let wait for each other.
+const DoorMinReaders = 16
+
 // Outcome is a success of another kind than the usual one.
 type Outcome struct {
 	Status int

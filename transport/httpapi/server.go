@@ -39,6 +39,8 @@ const (
 	lastWordsMaxWait  = time.Second // for the answers of those that Shutdown gave up
 )
 
+const _ = uint(readersMax - transport.DoorMinReaders) // it compiles if there are as many
+
 // Config of the API.
 type Config struct {
 	Version string // of the service, for the documents

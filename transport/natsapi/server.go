@@ -26,8 +26,8 @@ import (
 
 // Bounds of the API.
 const (
-	readersCount     = 16   // goroutines that run operations which read from the disk
-	readersMaxQueue  = 1024 // requests that wait for one of them, or for their answer to be durable
+	readersCount     = transport.DoorMinReaders // goroutines that run operations which read from the disk
+	readersMaxQueue  = 1024                     // requests that wait for one of them, or for their answer to be durable
 	endpointMaxMsgs  = 64 << 10
 	endpointMaxBytes = 64 << 20
 	flushMax         = 2 * time.Second

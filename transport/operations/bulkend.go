@@ -12,12 +12,8 @@ import (
 	"concord/transport"
 )
 
-// Bounds of waiting for the end of a task. Whoever waits holds one of the few goroutines that may read from the disk.
-const (
-	endMaxWait     = 30 * time.Second // whatever deadline the request has
-	endMaxWaiters  = 8
-	endBusyRetryIn = time.Second
-)
+// endMaxWait bounds waiting for the end of a task, whatever deadline the request has.
+const endMaxWait = 30 * time.Second
 
 // stopTask cancels a task on behalf of the request, unless it has ended, and returns it once it has: at the border of an item.
 func (s *Service) stopTask(ctx context.Context, r *transport.Request, id persistence.EntityID) (*bulkTask, error) {
@@ -39,13 +35,15 @@ func (s *Service) bulkEnd(ctx context.Context, r *transport.Request, done reply)
 
 // endOfTask waits until a task has ended, and returns it. At the deadline of the request, and after endMaxWait at the latest, it
 // refuses with the code deadline: the task goes on, and who repeats the request goes on waiting.
-func (s *Service) endOfTask(ctx context.Context, r *transport.Request, id persistence.EntityID) (*bulkTask, error) {
-	defer s.bulks.waiters.Add(-1)
-	if s.bulks.waiters.Add(1) > endMaxWaiters {
-		p := problem.New(problem.Overloaded, "%d requests wait for the end of bulk tasks", endMaxWaiters)
-		p.RetryAfter = endBusyRetryIn
-		return nil, p
+func (s *Service) endOfTask(ctx context.Context, r *transport.Request, id persistence.EntityID) (t *bulkTask, err error) {
+	t = &bulkTask{id: id}
+	if t.state, t.seq, err = bulkState(s.Store, id); err != nil || !t.state.Status.Open() {
+		return t, err
 	}
+	if err := s.turns.room.enter(forEnd, "the end of a bulk task"); err != nil {
+		return nil, err
+	}
+	defer s.turns.room.leave(forEnd)
 	woken, leave, err := s.Watchers.Watch(id)
 	if err != nil {
 		return nil, err
@@ -58,7 +56,6 @@ func (s *Service) endOfTask(ctx context.Context, r *transport.Request, id persis
 	late, cancel := s.Clock.Wait(until)
 	defer cancel()
 	for {
-		t := &bulkTask{id: id}
 		if t.state, t.seq, err = bulkState(s.Store, id); err != nil || !t.state.Status.Open() {
 			return t, err
 		}

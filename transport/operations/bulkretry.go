@@ -31,7 +31,7 @@ func (s *Service) retryBulk(ctx context.Context, r *transport.Request) (*transpo
 	}
 	ctx, end := s.patience(ctx, r)
 	defer end()
-	leave, err := s.bulks.enter(ctx, r)
+	leave, err := s.onlyAttempt(ctx, r)
 	if err != nil {
 		return nil, err
 	}

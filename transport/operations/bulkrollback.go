@@ -39,7 +39,7 @@ func (s *Service) rollbackBulk(ctx context.Context, r *transport.Request) (*tran
 	}
 	patient, end := s.patience(ctx, r)
 	defer end()
-	leave, err := s.bulks.enter(patient, r)
+	leave, err := s.onlyAttempt(patient, r)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (t *bulkTask) final(why string) error {
 
 // undoTask makes the task that takes another one back, which has ended.
 func (s *Service) undoTask(ctx context.Context, r *transport.Request, o *bulkOrder, id persistence.EntityID) (*transport.Reply, error) {
-	leave, err := s.bulks.undoing(ctx, r.Provider, o.undoOf)
+	leave, err := s.onlyUndo(ctx, r.Provider, o.undoOf)
 	if err != nil {
 		return nil, err
 	}
@@ -135,9 +135,9 @@ func (s *Service) undoTask(ctx context.Context, r *transport.Request, o *bulkOrd
 	return answer, err
 }
 
-// undoing waits until nobody else makes a task that takes this one back.
-func (b *bulks) undoing(ctx context.Context, provider, task string) (leave func(), err error) {
-	return b.alone(ctx, "another roll-back of the bulk task", "undo", provider, task, "")
+// onlyUndo waits until nobody else makes a task that takes this one back.
+func (s *Service) onlyUndo(ctx context.Context, provider, task string) (leave func(), err error) {
+	return s.alone(ctx, "another roll-back of the bulk task", "undo", provider, task, "")
 }
 
 // planUndo finds out what there is to be taken back.
@@ -204,7 +204,7 @@ func notBeingUndone(view persistence.View, id persistence.EntityID) error {
 // retryRollback makes a task of what a roll-back has failed to take back. It stands for the roll-back from then on if that has left
 // nothing else, and is still the newest: else what is left is left by that.
 func (s *Service) retryRollback(ctx context.Context, r *transport.Request, o *bulkOrder, id persistence.EntityID) (*transport.Reply, error) {
-	leave, err := s.bulks.undoing(ctx, r.Provider, o.undoOf)
+	leave, err := s.onlyUndo(ctx, r.Provider, o.undoOf)
 	if err != nil {
 		return nil, err
 	}

@@ -302,19 +302,19 @@ func TestWhoWaitsForTheEndOfATask(t *testing.T) {
 	b.tell(task, &bulk.Start{})
 	r := &transport.Request{Op: b.table["bulk.rollback"], Provider: "p", RequestID: "r", Caller: transport.Caller{Principal: "ann", All: true}}
 	ctx, leave := context.WithCancel(t.Context())
-	left := make(chan error, endMaxWaiters)
-	for range endMaxWaiters {
+	left := make(chan error, waitsEndsMax)
+	for range waitsEndsMax {
 		go func() {
 			_, err := b.service.endOfTask(ctx, r, bulkID("p", task))
 			left <- err
 		}()
 	}
-	b.waitFor(func() bool { return b.service.bulks.waiters.Load() == endMaxWaiters })
+	b.waitFor(func() bool { return b.service.turns.room.count(forEnd) == waitsEndsMax })
 	if p := b.refused(problem.Overloaded, "bulk.rollback", task, ""); p.RetryAfter == 0 {
 		t.Errorf("%+v", p)
 	}
 	leave()
-	for range endMaxWaiters {
+	for range waitsEndsMax {
 		if err := <-left; !errors.Is(err, context.Canceled) {
 			t.Errorf("who waits for nothing: %v", err)
 		}

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"concord/actors/bulk"
@@ -28,7 +27,7 @@ import (
 //  2. the name is reserved; the provider's own actor remembers the id of the task under the key before that;
 //  3. the list is made, and all chunks but the last are staged (bulkRows), as are all pieces of the body but the last: nobody is
 //     shown a draft;
-//  4. under the lock of the provider's numbers: is there room, the id is remembered at the latest, which number is next, and
+//  4. in the turn of the provider's numbers: is there room, the id is remembered at the latest, which number is next, and
 //     Accept. From here on there is a task;
 //  5. the name is confirmed.
 //
@@ -36,25 +35,18 @@ import (
 // are taken up again by who repeats the request. Of a list nothing is taken over: the targets may lead elsewhere today. A crash
 // after 4 leaves a name to be confirmed at the next start, before anybody can ask for names (SettleBulkNames).
 
-// bulks is what the operations of bulk updates share.
-type bulks struct {
-	numbers keyLocks     // by provider: tasks are accepted in the order of their numbers
-	making  turns        // what is being made, of which there must be one at a time: see alone
-	waiters atomic.Int32 // requests that wait for the end of a task
-}
-
-// enter waits until nobody else makes the task that the request's idempotency key stands for.
-func (b *bulks) enter(ctx context.Context, r *transport.Request) (leave func(), err error) {
+// onlyAttempt waits until nobody else makes the task that the request's idempotency key stands for.
+func (s *Service) onlyAttempt(ctx context.Context, r *transport.Request) (leave func(), err error) {
 	if r.Header.IdempotencyKey == "" {
 		return func() {}, nil
 	}
-	return b.alone(ctx, "an earlier attempt of the same request", r.Provider, r.Caller.Principal, r.Header.IdempotencyKey)
+	return s.alone(ctx, "an earlier attempt of the same request", r.Provider, r.Caller.Principal, r.Header.IdempotencyKey)
 }
 
 // alone waits until nobody else is at something: other says at what. Whoever has it for an idempotency key may take it for a task,
 // and not the other way round.
-func (b *bulks) alone(ctx context.Context, other string, names ...string) (leave func(), err error) {
-	return b.making.take(ctx, strings.Join(names, "\x00"), other, makingMaxWaiters)
+func (s *Service) alone(ctx context.Context, other string, names ...string) (leave func(), err error) {
+	return s.turns.take(ctx, forMaking, strings.Join(names, "\x00"), other)
 }
 
 // bulkSubmit makes a task.
@@ -73,7 +65,7 @@ func (s *Service) submitBulk(ctx context.Context, r *transport.Request) (*transp
 	}
 	ctx, end := s.patience(ctx, r)
 	defer end()
-	leave, err := s.bulks.enter(ctx, r)
+	leave, err := s.onlyAttempt(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -141,9 +133,9 @@ const acceptWithin = provider.ReservationTTL / 2
 
 // acceptBulk takes a number and makes the task of what is staged. undecided says that nobody knows what came of it.
 func (s *Service) acceptBulk(ctx context.Context, r *transport.Request, o *bulkOrder, l *bulkRows) (answer *transport.Reply, undecided bool, err error) {
-	leave, err := s.bulks.numbers.lock(ctx, r.Provider)
+	leave, err := s.turns.take(ctx, forNumber, r.Provider, "tasks that are accepted before")
 	if err != nil {
-		return nil, false, fmt.Errorf("wait for tasks that are accepted before: %w", err)
+		return nil, false, err
 	}
 	defer leave()
 	ctx, end := throughout(ctx)

@@ -235,13 +235,18 @@ func (s *Service) closeEdit(ctx context.Context, r *transport.Request) (*transpo
 	return s.editAnswer(r, e.id, 200)
 }
 
+// sessionTurn waits until nobody else changes the session.
+func (s *Service) sessionTurn(ctx context.Context, session persistence.EntityID) (leave func(), err error) {
+	return s.turns.take(ctx, forSession, session.String(), "another request for the session")
+}
+
 // turnOfEdit waits until nobody else changes the session, and reads it, without a run whose task never was.
 func (s *Service) turnOfEdit(ctx context.Context, r *transport.Request) (*editSession, func(), error) {
 	e, err := s.editNow(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	leave, err := s.edits.take(ctx, e.id.String(), "another request for the session", editsMaxWaiters)
+	leave, err := s.sessionTurn(ctx, e.id)
 	if err != nil {
 		return nil, nil, err
 	}

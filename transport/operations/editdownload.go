@@ -92,7 +92,7 @@ func (s *Service) editDownload(ctx context.Context, r *transport.Request, done r
 	ctx, end := s.patience(ctx, r)
 	defer end()
 	d.ctx = ctx
-	leave, err := s.downloads.take(ctx, "", "another download", downloadsMaxWaiters)
+	leave, err := s.turns.take(ctx, forDownload, "", "another download")
 	if err != nil {
 		done(nil, err)
 		return

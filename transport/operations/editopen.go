@@ -39,7 +39,7 @@ func (s *Service) openEdit(ctx context.Context, r *transport.Request) (*transpor
 	}
 	ctx, end := s.patience(ctx, r)
 	defer end()
-	leave, err := s.bulks.enter(ctx, r)
+	leave, err := s.onlyAttempt(ctx, r)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 	"concord/transport"
 )
 
-// A run of an edit session is made like this, one after another in a session (Service.edits):
+// A run of an edit session is made like this, one after another in a session (Service.sessionTurn):
 //
 //  1. what is wrong with the request by itself is told;
 //  2. if its idempotency key stands for a run that was made, that is the answer;
@@ -95,7 +95,7 @@ type runMaker struct {
 // attempt makes the run, unless it is there already. If a task has to be stopped first, it makes nothing, and names the task:
 // nobody has to wait for the session meanwhile.
 func (m *runMaker) attempt(ctx context.Context) (stop string, err error) {
-	leave, err := m.service.edits.take(ctx, m.id.String(), "another request for the session", editsMaxWaiters)
+	leave, err := m.service.sessionTurn(ctx, m.id)
 	if err != nil {
 		return "", err
 	}

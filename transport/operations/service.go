@@ -42,11 +42,8 @@ type Service struct {
 	Failed   func(requestID string, err error) // logs what the caller is not told
 
 	adminBusy   atomic.Bool // one long admin operation at a time
-	sources     keyLocks    // changes of one source file are made one after another
 	authorities inFlight    // writes of authorities
-	bulks       bulks       // tasks that are being made
-	edits       turns       // by session: what changes it is done one after another
-	downloads   turns       // one at a time is made
+	turns       turns       // of requests that must not be at something at once
 	imports     atomic.Int32
 }
 

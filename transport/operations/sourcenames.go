@@ -34,9 +34,16 @@ func sourceID(provider, id string) persistence.EntityID {
 	return persistence.EntityID{Kind: persistence.KindSource, Provider: provider, ID: id}
 }
 
+// sourceTurn waits until nobody else changes the source file, as long as the request has time.
+func (s *Service) sourceTurn(ctx context.Context, r *transport.Request, id persistence.EntityID) (leave func(), err error) {
+	ctx, end := s.patience(ctx, r)
+	defer end()
+	return s.turns.take(ctx, forSource, id.String(), "earlier changes of the source file")
+}
+
 // changeSource makes a change of a source file whose names may change with it.
 func (s *Service) changeSource(ctx context.Context, r *transport.Request, id persistence.EntityID, c *source.Put, reason string) (*transport.Reply, error) {
-	leave, err := s.inTurn(ctx, r, id.String())
+	leave, err := s.sourceTurn(ctx, r, id)
 	if err != nil {
 		return nil, err
 	}
@@ -224,12 +231,12 @@ func (s *Service) SettleSources(ctx context.Context) error {
 		}
 	}
 	for _, id := range open {
-		unlock, err := s.sources.lock(ctx, id.String())
+		leave, err := s.turns.take(ctx, forSource, id.String(), "earlier changes of "+id.String())
 		if err != nil {
 			return fmt.Errorf("settle %v: %w", id, err)
 		}
 		err = s.settleSource(ctx, id)
-		unlock()
+		leave()
 		if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.NameTaken {
 			s.Failed("", err) // it keeps its place in the index, for an operator to see to
 			continue

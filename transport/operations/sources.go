@@ -228,7 +228,7 @@ func (s *Service) sourceDelete(ctx context.Context, r *transport.Request, done r
 // source.
 func (s *Service) deleteSource(ctx context.Context, r *transport.Request, p precondition.Set, reason string) (*transport.Reply, error) {
 	id := sourceID(r.Provider, r.ID)
-	leave, err := s.inTurn(ctx, r, id.String())
+	leave, err := s.sourceTurn(ctx, r, id)
 	if err != nil {
 		return nil, err
 	}

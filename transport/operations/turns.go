@@ -3,82 +3,94 @@ package operations
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
-
-	"concord/actors/problem"
 )
 
-// Bounds of waiting for a turn. Whoever waits holds one of the few goroutines that may read from the disk: beyond them the door
-// they came through would answer nobody.
-const (
-	makingMaxWaiters    = 15
-	editsMaxWaiters     = 4
-	downloadsMaxWaiters = 4
-)
-
-// turns lets one at a time do what a key stands for. The zero value is ready.
+// turns lets one at a time do what a turn stands for. Who waits for the same turn gets it in order of coming. The zero value is
+// ready.
 type turns struct {
-	mu      sync.Mutex
-	taken   map[string]chan struct{} // by key; closed when the turn ends
-	waiting int                      // for any key
+	room waitingRoom
+
+	mu    sync.Mutex
+	lines map[turnKey][]chan struct{} // of each turn that somebody has: who waits for it, the first first. Closed: it is theirs
 }
 
-// take waits until nobody else has the key's turn, or until the context ends; what says what is waited for. If most wait already,
-// for whatever keys, it refuses: overloaded.
-func (t *turns) take(ctx context.Context, key, what string, most int) (leave func(), err error) {
-	for waits := false; ; waits = true {
-		other, mine, room := t.try(key, most, waits)
-		switch {
-		case other == nil:
-			return func() { t.leave(key, mine) }, nil
-		case !room:
-			p := problem.New(problem.Overloaded, "%d requests wait already, this one for %s", most, what)
-			p.RetryAfter = endBusyRetryIn
-			return nil, p
-		}
+// turnKey is what one at a time may have: keys of different purposes have nothing to do with each other.
+type turnKey struct {
+	purpose purpose
+	key     string
+}
+
+// take waits until nobody else has the turn, or until the context ends; what says what is waited for. If there is no room to wait
+// it refuses: overloaded. Whoever has the turn calls leave once.
+func (t *turns) take(ctx context.Context, p purpose, key, what string) (leave func(), err error) {
+	if ctx.Err() != nil { // a turn that is free is not for who has left, either
+		return nil, waitedFor(ctx, what)
+	}
+	its := turnKey{p, key}
+	mine, err := t.join(its, what)
+	if err != nil {
+		return nil, err
+	}
+	if mine != nil {
+		defer t.room.leave(p)
 		select {
-		case <-other:
+		case <-mine:
 		case <-ctx.Done():
-			t.left()
-			return nil, fmt.Errorf("wait for %s: %w", what, context.Cause(ctx))
+			t.giveUp(its, mine)
+			return nil, waitedFor(ctx, what)
 		}
+	}
+	return func() { t.pass(its) }, nil
+}
+
+// join takes a turn that nobody has: then mine is nil. Else it gets in line: mine is closed when the turn has come.
+func (t *turns) join(its turnKey, what string) (mine chan struct{}, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	line, taken := t.lines[its]
+	if taken {
+		if err := t.room.enter(its.purpose, what); err != nil {
+			return nil, err
+		}
+		mine = make(chan struct{})
+		line = append(line, mine)
+	}
+	if t.lines == nil {
+		t.lines = make(map[turnKey][]chan struct{})
+	}
+	t.lines[its] = line
+	return mine, nil
+}
+
+// giveUp leaves the line. If the turn came meanwhile, it goes to the next.
+func (t *turns) giveUp(its turnKey, mine chan struct{}) {
+	t.mu.Lock()
+	i := slices.Index(t.lines[its], mine)
+	if i >= 0 {
+		t.lines[its] = slices.Delete(t.lines[its], i, i+1)
+	}
+	t.mu.Unlock()
+	if i < 0 {
+		t.pass(its)
 	}
 }
 
-// try takes the turn if nobody has it; else other ends when it is worth another try, which one waits for if there is room.
-func (t *turns) try(key string, most int, waits bool) (other, mine chan struct{}, room bool) {
+// pass hands the turn to the first in line; if there is nobody, the turn is forgotten.
+func (t *turns) pass(its turnKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if other, busy := t.taken[key]; busy {
-		if !waits && t.waiting >= most {
-			return other, nil, false
-		}
-		if !waits {
-			t.waiting++
-		}
-		return other, nil, true
+	line := t.lines[its]
+	if len(line) == 0 {
+		delete(t.lines, its)
+		return
 	}
-	if waits {
-		t.waiting--
-	}
-	if t.taken == nil {
-		t.taken = make(map[string]chan struct{})
-	}
-	mine = make(chan struct{})
-	t.taken[key] = mine
-	return nil, mine, true
+	close(line[0])
+	t.lines[its] = slices.Delete(line, 0, 1)
 }
 
-// left notes that somebody waits no more.
-func (t *turns) left() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.waiting--
-}
-
-func (t *turns) leave(key string, mine chan struct{}) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.taken, key)
-	close(mine)
+// waitedFor says that the context has ended first.
+func waitedFor(ctx context.Context, what string) error {
+	return fmt.Errorf("wait for %s: %w", what, context.Cause(ctx))
 }

@@ -3,7 +3,6 @@ package operations
 import (
 	"context"
 	"errors"
-	"runtime"
 	"testing"
 	"time"
 
@@ -20,7 +19,7 @@ import (
 func TestWhoeverLeavesTheQueueMakesNothing(t *testing.T) {
 	b := start(t, vfs.NewMem())
 	shelves(b, "a")
-	leave, err := b.service.bulks.numbers.lock(t.Context(), "p")
+	leave, err := b.service.turns.take(t.Context(), forNumber, "p", "the test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +58,7 @@ func TestWhoeverLeavesTheQueueMakesNothing(t *testing.T) {
 // TestAChangeOfASourceLeavesTheQueue when its deadline passes, and has changed nothing.
 func TestAChangeOfASourceLeavesTheQueue(t *testing.T) {
 	b := start(t, vfs.NewMem())
-	leave, err := b.service.sources.lock(t.Context(), sourceID("p", "s").String())
+	leave, err := b.service.turns.take(t.Context(), forSource, sourceID("p", "s").String(), "the test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +74,7 @@ func TestWhoeverWaitsForASessionLeaves(t *testing.T) {
 	b := start(t, vfs.NewMem())
 	shelves(b, "a")
 	session := b.open("a")
-	leave, err := b.service.edits.take(t.Context(), editID("p", session).String(), "the test", editsMaxWaiters)
+	leave, err := b.service.sessionTurn(t.Context(), editID("p", session))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +97,7 @@ func TestARollBackLeavesTheQueue(t *testing.T) {
 	b.tell(task, &bulk.Start{})
 	b.tell(task, &bulk.Progress{Rows: []bulk.Outcome{updated(1, 2)}})
 	b.tell(task, &bulk.Finish{})
-	leave, err := b.service.bulks.undoing(t.Context(), "p", task)
+	leave, err := b.service.onlyUndo(t.Context(), "p", task)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,53 +106,4 @@ func TestARollBackLeavesTheQueue(t *testing.T) {
 	if got := must[api.BulkTask](b, "bulk.get", task, ""); got.UndoneBy != "" || !got.RollbackAvailable {
 		t.Errorf("%+v", got)
 	}
-}
-
-// TestTurnsHaveABound: as many wait as may, for whatever keys; more are told to come again; and who leaves makes room.
-func TestTurnsHaveABound(t *testing.T) {
-	const most = 2
-	var all turns
-	leave, err := all.take(t.Context(), "a", "the other", most)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	waited := make(chan error, most)
-	for range most {
-		go func() { // it ends below
-			_, err := all.take(ctx, "a", "the other", most)
-			waited <- err
-		}()
-	}
-	waiting := func() int {
-		all.mu.Lock()
-		defer all.mu.Unlock()
-		return all.waiting
-	}
-	for waiting() < most {
-		runtime.Gosched()
-	}
-	_, err = all.take(t.Context(), "a", "the other", most)
-	if p := problem.Of(err); p.Code != problem.Overloaded || p.RetryAfter == 0 {
-		t.Errorf("one more: %v", err)
-	}
-	free, err := all.take(t.Context(), "b", "nobody", most)
-	if err != nil {
-		t.Errorf("what nobody has: %v", err)
-	}
-	free()
-	cancel()
-	for range most {
-		if err := <-waited; !errors.Is(err, context.Canceled) {
-			t.Errorf("%v", err)
-		}
-	}
-	if n := waiting(); n != 0 {
-		t.Errorf("%d wait", n)
-	}
-	leave()
-	if leave, err = all.take(t.Context(), "a", "nobody", most); err != nil {
-		t.Fatal(err)
-	}
-	leave()
 }
