@@ -162,7 +162,7 @@ func TestIdempotencyKeyOfABulkUpdate(t *testing.T) {
 	}
 }
 
-// TestTheSameRequestAtOnce: many that come together are one task.
+// TestTheSameRequestAtOnce: many that come together are one task, also if there are more than may wait.
 func TestTheSameRequestAtOnce(t *testing.T) {
 	b := start(t, vfs.NewMem())
 	shelves(b, "a", "b")
@@ -170,7 +170,7 @@ func TestTheSameRequestAtOnce(t *testing.T) {
 	tasks := make([]string, 16)
 	for i := range tasks {
 		all.Go(func() {
-			reply, err := b.try("bulk.submit", "", asking(`{"all":true}`, `"name":"n"`), with("Idempotency-Key", "k"))
+			reply, err := b.insist("bulk.submit", "", asking(`{"all":true}`, `"name":"n"`), with("Idempotency-Key", "k"))
 			if err != nil {
 				t.Error(err)
 				return
@@ -221,7 +221,7 @@ func TestNumbersAreInOrderOfAcceptance(t *testing.T) {
 	var all sync.WaitGroup
 	for range tasks {
 		all.Go(func() {
-			if _, err := b.try("bulk.submit", "", asking(`{"ids":["a","b"]}`)); err != nil {
+			if _, err := b.insist("bulk.submit", "", asking(`{"ids":["a","b"]}`)); err != nil {
 				t.Error(err)
 			}
 		})

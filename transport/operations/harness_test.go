@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -185,6 +186,18 @@ func (b *bench) try(operation, id, body string, options ...option) (*transport.R
 	op.Handle(context.Background(), r, func(reply *transport.Reply, err error) { answered <- answer{reply, err} })
 	a := <-answered
 	return a.reply, a.err
+}
+
+// insist is try that comes again while too many wait.
+func (b *bench) insist(operation, id, body string, options ...option) (*transport.Reply, error) {
+	b.t.Helper()
+	for {
+		reply, err := b.try(operation, id, body, options...)
+		if p, ok := errors.AsType[*problem.Problem](err); !ok || p.Code != problem.Overloaded {
+			return reply, err
+		}
+		runtime.Gosched()
+	}
 }
 
 // must is do for what has to succeed, with the answer decoded.
