@@ -58,10 +58,10 @@ type Projection struct {
 }
 
 // Pin holds back retention, whatever its policy says: the version of the entity, and all above, stay until the time, or until
-// the holder needs them no more. It stands in the batch of the record that wants it. Retention collects those that hold nothing
-// any more; a rebuild leaves them as they are.
+// the holder needs them no more. It stands in the batch of the record that wants it, and its time never changes. Retention collects
+// those that hold nothing any more; a rebuild leaves them as they are.
 type Pin struct {
-	Version uint64
+	Version uint64 // the one before that which the record made
 	Holder  string // the kind of the entity knows what that is: of a collection the id of a bulk task
 	Until   time.Time
 }

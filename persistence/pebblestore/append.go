@@ -98,7 +98,7 @@ func (w *writer) entry(e *persistence.Entry) {
 		}
 		w.beside(pos, &r.Beside)
 		for _, p := range r.Beside.Pins {
-			w.pin(p)
+			w.pin(p, r.Beside.Version)
 		}
 		if o := r.Beside.Outcome; o != nil && r.Record.GetSeq() == 0 {
 			w.set(strayKey(p, dayOf(o.Time), pos), hashOf(r.Bytes)) // it goes when its outcome is forgotten

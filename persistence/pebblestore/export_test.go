@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -79,6 +80,12 @@ func (s *Store) PinsOf(e persistence.EntityID) (pins []persistence.Pin) {
 	return pins
 }
 
+// BeginPinSweep begins a sweep of all pins.
+func (s *Store) BeginPinSweep() error { return s.beginPinSweep() }
+
+// StepPinSweep takes one step of it.
+func (s *Store) StepPinSweep(now time.Time) (more bool, err error) { return s.stepPinSweep(now) }
+
 // TrimStepMaxRecords and TrimmerQueueMaxEntities are bounds that tests go beyond.
 const (
 	TrimStepMaxRecords      = trimStepMaxRecords
@@ -86,4 +93,5 @@ const (
 	TrimmerLooksMaxEntities = trimmerLooksMaxEntities
 	TrimmerForgetEvery      = trimmerForgetEvery
 	PinsMaxLooked           = pinsMaxLooked
+	PinsStepMaxLooked       = pinsStepMaxLooked
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -17,8 +18,12 @@ const (
 	pinsMaxLooked     = 128 // of an entity, in one step of retention
 )
 
-// pin writes a pin of the entity at hand.
-func (w *writer) pin(p persistence.Pin) {
+// pin writes a pin of the entity at hand, for the record that made the version. It pins the one before: so no two records write the
+// same pin, and one that is there never changes.
+func (w *writer) pin(p persistence.Pin, version uint64) {
+	if p.Version+1 != version {
+		w.err = errors.Join(w.err, fmt.Errorf("pin version %d of %v with version %d", p.Version, w.keys.entity, version))
+	}
 	if len(p.Holder) == 0 || len(p.Holder) > pinHolderMaxBytes || p.Version == 0 {
 		w.err = errors.Join(w.err, fmt.Errorf("pin version %d of %v for a holder with a name of %d bytes, not 1 to %d",
 			p.Version, w.keys.entity, len(p.Holder), pinHolderMaxBytes))
@@ -63,14 +68,14 @@ func (h *history) collectPins(o TrimOptions) (more bool, err error) {
 }
 
 func (h *history) lapsedPin(p persistence.Pin, o TrimOptions) (bool, error) {
-	if p.Until.Before(o.Now) {
-		return true, nil
-	}
-	if o.Released == nil {
-		return false, nil
+	if lapsed(p, o.Now) || o.Released == nil {
+		return lapsed(p, o.Now), nil
 	}
 	return o.Released(h.e, p.Holder)
 }
+
+// lapsed says that the pin's time has passed: it never holds anything again.
+func lapsed(p persistence.Pin, now time.Time) bool { return p.Until.Before(now) }
 
 // removeLapsed removes the pins in a batch of their own: most steps that find some have nothing else to do.
 func (h *history) removeLapsed() error {

@@ -45,7 +45,8 @@ type TrimmerOptions struct {
 }
 
 // Trimmer applies retention in the background: to entities that groups have made longer than their policy allows, to all
-// entities once a day, since time makes histories longer than their policy, too, and to the memory of outcomes.
+// entities once a day, since time makes histories longer than their policy, too, and to the memory of outcomes. Pins whose time
+// has passed it removes wherever they are, also where the policy keeps all.
 type Trimmer struct {
 	store *Store
 	o     TrimmerOptions
@@ -167,6 +168,8 @@ func (t *Trimmer) next() (e persistence.EntityID, ok bool) {
 func (t *Trimmer) Run(ctx context.Context) error {
 	forget := time.NewTicker(trimmerForgetEvery)
 	defer forget.Stop()
+	pins := time.NewTimer(0) // a sweep of them may be under way since before the start
+	defer pins.Stop()
 	if err := t.upkeep(ctx); err != nil {
 		return err
 	}
@@ -184,6 +187,16 @@ func (t *Trimmer) Run(ctx context.Context) error {
 		case <-forget.C:
 			if err := t.upkeep(ctx); err != nil {
 				return err
+			}
+			pins.Reset(0)
+		case <-pins.C:
+			begun := time.Now()
+			more, err := t.store.stepPinSweep(t.o.Now())
+			if err != nil {
+				return fmt.Errorf("trimmer: %w", err)
+			}
+			if more {
+				pins.Reset(max(pinsRestMin, pinsRestShare*time.Since(begun)))
 			}
 		}
 	}
@@ -224,6 +237,9 @@ func (t *Trimmer) upkeep(ctx context.Context) error {
 	}
 	if err := t.Sweep(ctx); err != nil || ctx.Err() != nil {
 		return err
+	}
+	if err := t.store.beginPinSweep(); err != nil {
+		return fmt.Errorf("trimmer: %w", err)
 	}
 	return t.store.SetCursor(trimmerCursor, binary.BigEndian.AppendUint64(nil, uint64(now.UnixMicro())))
 }

@@ -1,6 +1,7 @@
 package pebblestore_test
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
@@ -90,6 +91,7 @@ type line struct {
 	last    persistence.LSN
 	durable persistence.LSN
 	pins    map[persistence.EntityID][]persistence.Pin // that the next version of the entity comes with, of the version before
+	pinsAt  uint64                                     // 0; or the version that all pins are of, which then are wrong
 	observe func([]*persistence.Entry)
 	fail    func(error)
 }
@@ -98,7 +100,7 @@ func (l *line) Submit(e *persistence.Entry, done func()) persistence.LSN {
 	for i := range e.Records {
 		if r := &e.Records[i]; r.Beside.Content {
 			for _, p := range l.pins[e.Entity] {
-				p.Version = r.Beside.Version - 1
+				p.Version = cmp.Or(l.pinsAt, r.Beside.Version-1)
 				r.Beside.Pins = append(r.Beside.Pins, p)
 			}
 			delete(l.pins, e.Entity)
