@@ -45,12 +45,12 @@ func TestPinsOfWhatIsKeptWholeGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTrimmerWorld(t, func(persistence.EntityID) pebblestore.Policy { return pebblestore.Policy{KeepAll: true} })
 		const collections, day = 20, 24 * time.Hour
-		w.pinAll(collections, map[string]time.Time{"task": time.Now().Add(day + day/2), "session": time.Now().Add(7 * day)})
+		w.pinAll(collections, map[string]time.Time{"task": time.Now().Add(day / 2), "session": time.Now().Add(day + day/2)})
 		stop := w.run(t)
 		for _, after := range []struct {
 			pass           time.Duration
 			tasks, session int
-		}{{day + time.Hour, collections, collections}, {2 * day, 0, collections}, {6 * day, 0, 0}} {
+		}{{time.Hour, collections, collections}, {day, 0, collections}, {day, 0, 0}} {
 			time.Sleep(after.pass)
 			synctest.Wait()
 			if tasks, sessions := w.pins(collections, "task"), w.pins(collections, "session"); tasks != after.tasks || sessions != after.session {
