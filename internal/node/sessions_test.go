@@ -67,7 +67,7 @@ func TestSessionsHoldWhatTheyReplace(t *testing.T) {
 func (r *rig) oldest(c int) uint64 {
 	r.t.Helper()
 	id := persistence.EntityID{Kind: persistence.KindCollection, Provider: "p", ID: fmt.Sprint("c", c)}
-	_, err := r.n.store.Trim(context.Background(), id, r.n.options.Retention, pebblestore.TrimOptions{Now: time.Now(),
+	_, err := r.n.store.Trim(context.Background(), id, r.n.options.Retention, pebblestore.TrimOptions{Now: r.n.clock.Now(),
 		Fold: actors.Fold(r.n.options.Limits.Actors), Needs: actors.Needs(r.n.options.Limits.Actors), Released: r.n.holders.Released})
 	if err != nil {
 		r.t.Fatal(err)
