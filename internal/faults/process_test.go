@@ -56,6 +56,9 @@ const syncVariable = "CONCORD_FAULTS_SYNC"
 // noBulkVariable makes a node that takes no bulk tasks.
 const noBulkVariable = "CONCORD_FAULTS_NO_BULK"
 
+// rightsVariable gives everybody the rights of someRights.
+const rightsVariable = "CONCORD_FAULTS_RIGHTS"
+
 // slowLog is a file system whose syncs of the log take so long.
 func slowLog(fs vfs.FS, d time.Duration) vfs.FS {
 	return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
@@ -81,6 +84,9 @@ func child(dir string) int {
 		o.Clock = host.NewTestClock(time.Time{})
 	}
 	o.Limits.Bulk.Enabled = os.Getenv(noBulkVariable) == ""
+	if os.Getenv(rightsVariable) != "" {
+		o.Auth = someRights{}
+	}
 	if d, err := time.ParseDuration(os.Getenv(syncVariable)); err == nil {
 		o.FS = slowLog(vfs.Default, d)
 	}
