@@ -77,6 +77,42 @@ func TestSessionsThatExpireLetGo(t *testing.T) {
 	}
 }
 
+// TestARollbackOutlivesItsSession: somebody's lock holds a roll-back up until the time of the session is over, and retention has removed what
+// it was to bring back: it says so, and leaves the record as it is.
+func TestARollbackOutlivesItsSession(t *testing.T) {
+	o := testOptions(t)
+	o.Retention = pebblestore.Policy{Versions: 1}
+	o.Clock = host.NewTestClock(time.Time{})
+	r := startRig(t, o)
+	defer r.stop()
+	r.ask("ann", "collection.put", "c0", `{"metadata":{"words":["first"]}}`, 200)
+	session := r.session(`{"ids":["c0"]}`)
+	r.step(session, 1)
+	r.pass(operations.DefaultEdit.Lifetime - time.Second)
+	token := fmt.Sprint(r.ask("bob", "lock.acquire", "c0", `{"ttl":600}`, 200)["token"])
+	r.ask("ann", "edit.rollback", session, `{"to":"initial"}`, 200)
+	r.pass(time.Second)
+	if d := r.ask("ann", "edit.get", session, "", 200); d["state"] != "CLOSED" {
+		t.Errorf("its time is over: %v", d)
+	}
+	if oldest := r.oldest(0); oldest != 2 {
+		t.Errorf("c0 begins at version %d", oldest)
+	}
+	r.ask("bob", "lock.release", "c0", "", 200, "Lock-Token", token)
+	result := func() map[string]any {
+		items, _ := r.ask("ann", "edit.results", session, "", 200)["items"].([]any)
+		item, _ := items[0].(map[string]any)
+		return item
+	}
+	r.until("the roll-back has ended", func() bool { return result()["state"] != "PENDING" })
+	if item := result(); item["state"] != "FAILED" || item["code"] != "base-unavailable" {
+		t.Errorf("what cannot be brought back: %v", item)
+	}
+	if got := fmt.Sprint(r.ask("ann", "collection.get", "c0", "", 200)["metadata"]); got != "map[words:[first w1]]" {
+		t.Errorf("c0 is %s", got)
+	}
+}
+
 // pass has so much time pass.
 func (r *rig) pass(d time.Duration) {
 	r.t.Helper()
