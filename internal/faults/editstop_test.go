@@ -15,8 +15,8 @@ const (
 	stopLocked  = 3  // records at the end of the list that bob holds: the edit comes to none of them
 	stopSeenIn  = 8  // one in so many records is written when the edit is caught
 	stopKillIn  = 40 // records of an edit whose roll-back is killed before its answer
-	stopTries   = 10 // to kill it before its answer
-	stopSync    = 40 * time.Millisecond
+	stopTries   = 20 // to kill it before its answer
+	stopSync    = 20 * time.Millisecond
 	stopAtOnce  = 2 // requests under each of two keys
 	stopMaxLook = 10 * time.Second
 )
