@@ -28,7 +28,11 @@ func TestBulkCancels(t *testing.T) {
 	tasks, order := map[string]string{}, []string{}
 	for n := range stormTasks {
 		mark := fmt.Sprintf("t%d", n)
-		b := s.submit(marking(mark, ids))
+		var slowly []string
+		if n == 0 { // it is cancelled in full flight, below
+			slowly = []string{fmt.Sprintf(`"itemsPerSecond":%d`, stormShelves)}
+		}
+		b := s.submit(marking(mark, ids, slowly...))
 		tasks[b.Task] = mark
 		order = append(order, b.Task)
 	}
