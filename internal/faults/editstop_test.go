@@ -15,7 +15,7 @@ const (
 	stopLocked  = 3  // records at the end of the list that bob holds: the edit comes to none of them
 	stopSeenIn  = 8  // one in so many records is written when the edit is caught
 	stopKillIn  = 40 // records of an edit whose roll-back is killed before its answer
-	stopTries   = 20 // to kill it before its answer
+	stopTries   = 6  // to kill it before its answer
 	stopSync    = 20 * time.Millisecond
 	stopAtOnce  = 2 // requests under each of two keys
 	stopMaxLook = 10 * time.Second
@@ -60,7 +60,7 @@ func TestRollbackStopsAnEdit(t *testing.T) {
 
 // TestRollbackKilledBeforeItsAnswer kills the process between the request to take back an edit that is being applied, and its answer: when the
 // edit is seen to stop, when it has stopped, and when the session knows of the roll-back, whose task is not there yet. The same request again
-// leads back to the start, once. The disk is slow, so that there is time between these.
+// leads back to the start, once. The disk is slow, so that there is time between these; and slower with every try that was too late.
 func TestRollbackKilledBeforeItsAnswer(t *testing.T) {
 	t.Parallel()
 	p := startProcess(t, syncVariable+"="+stopSync.String())
@@ -73,7 +73,7 @@ func TestRollbackKilledBeforeItsAnswer(t *testing.T) {
 		{"stopped", func(edit, _ *deskRun) bool { return edit.State == "PARTIALLY_CANCELLED" }},
 		{"told", func(_, newest *deskRun) bool { return newest.Kind == "rollback" }},
 	} {
-		killed := false
+		killed, slow := false, stopSync
 		for try := 0; try < stopTries && !killed; try++ {
 			c := s.catchEdit(fmt.Sprint(one.name, try), stopKillIn, 0)
 			key, answered := c.key(), make(chan bool, 1)
@@ -81,10 +81,14 @@ func TestRollbackKilledBeforeItsAnswer(t *testing.T) {
 				_, err := s.d.do(call{op: "edit.rollback", id: c.id, by: ann, raw: []byte(`{"to":"initial"}`), header: map[string]string{transport.HeaderIdempotencyKey: key}})
 				answered <- err == nil
 			}()
-			seen := c.seen(one.is)
+			seen := c.seen(slow/4, one.is)
 			p.kill()
-			p.start()
 			killed = !<-answered
+			if slow *= 2; killed {
+				slow = stopSync
+			}
+			p.variables[0] = syncVariable + "=" + slow.String()
+			p.start()
 			t.Logf("%s: killed when the runs were %+v; answered: %v", one.name, seen, !killed)
 			for range 2 {
 				if r := c.do("rollback", `{"to":"initial"}`, key); r.code != "" {
@@ -127,7 +131,7 @@ func (s *shelves) catchEdit(prefix string, records, steps int) *caught {
 	if r := c.do("apply", body, c.key()); r.code != "" {
 		s.t.Fatalf("apply: %s", r.text)
 	}
-	seen := c.seen(func(edit, _ *deskRun) bool { return edit.Counts["updated"] >= uint64(records/stopSeenIn) })
+	seen := c.seen(bulkPause, func(edit, _ *deskRun) bool { return edit.Counts["updated"] >= uint64(records/stopSeenIn) })
 	edit := seen[len(seen)-1]
 	if d := c.look(); d.State != "APPLYING" || !d.RollbackAvailable || edit.Counts["updated"] == 0 || edit.Counts["pending"] < stopLocked {
 		s.t.Fatalf("%s: the edit is not caught: %+v", prefix, d)
@@ -135,11 +139,12 @@ func (s *shelves) catchEdit(prefix string, records, steps int) *caught {
 	return c
 }
 
-// seen waits until the run of the edit and the newest run are as they should be, and returns all runs.
-func (c *caught) seen(is func(edit, newest *deskRun) bool) []deskRun {
+// seen waits until the run of the edit and the newest run are as they should be, and returns all runs. It looks again after a pause: a look
+// waits for the disk as whatever is under way does, and would else always come too early.
+func (c *caught) seen(pause time.Duration, is func(edit, newest *deskRun) bool) []deskRun {
 	c.s.t.Helper()
 	var runs []deskRun
-	for until := time.Now().Add(stopMaxLook); time.Now().Before(until) && !c.s.t.Failed(); <-time.After(bulkPause) {
+	for until := time.Now().Add(stopMaxLook); time.Now().Before(until) && !c.s.t.Failed(); <-time.After(pause) {
 		if runs = c.look().Runs; len(runs) > c.steps && is(&runs[c.steps], &runs[len(runs)-1]) {
 			return runs
 		}
