@@ -37,11 +37,30 @@ type phase struct {
 
 func (p *phase) goodput() float64 { return float64(p.accepted.Count()) / p.span.Seconds() }
 
+// overloadTries is how often the offers are made until one is served as promised: other work on the machine can only spoil it.
+const overloadTries = 3
+
 // TestOverload offers ten times the capacity, open loop: goodput stays at 90 % of the peak, what is accepted is answered
 // in bounded time, what is refused is refused quickly and with a hint; and half the capacity afterwards is served as if
 // nothing had been.
 func TestOverload(t *testing.T) {
 	url := overloadedNode(t)
+	for try := 1; ; try++ {
+		wrong := overload(t, url)
+		switch {
+		case len(wrong) == 0:
+			return
+		case try == overloadTries:
+			t.Fatalf("after %d tries: %s", try, strings.Join(wrong, "; "))
+		}
+		t.Logf("try %d: %s", try, strings.Join(wrong, "; "))
+	}
+}
+
+// overload makes the offers once, and says what was not as promised. A request that fails in another way than by a refusal fails
+// the test, whatever else the machine does.
+func overload(t *testing.T, url string) (wrong []string) {
+	t.Helper()
 	peak := offer(t, url, 1.2*overloadCapacity, 3*time.Second)
 	over := offer(t, url, 10*overloadCapacity, 4*time.Second)
 	after := offer(t, url, 0.5*overloadCapacity, 3*time.Second)
@@ -52,18 +71,20 @@ func TestOverload(t *testing.T) {
 			t.Errorf("%s: %d requests failed: %v", name, p.failures, p.first)
 		}
 	}
+	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	if over.goodput() < 0.9*peak.goodput() {
-		t.Errorf("goodput at 10x is %.0f/s, at its peak %.0f/s", over.goodput(), peak.goodput())
+		say("goodput at 10x is %.0f/s, at its peak %.0f/s", over.goodput(), peak.goodput())
 	}
 	if over.refused.Count() == 0 {
-		t.Error("nothing was refused: no overload")
+		say("nothing was refused: no overload")
 	}
 	if p99 := over.accepted.Quantile(.99); p99 > 20*overloadSync {
-		t.Errorf("accepted requests took up to %v", p99)
+		say("accepted requests took up to %v", p99)
 	}
 	if after.refused.Count() > 0 || after.goodput() < 0.45*overloadCapacity {
-		t.Errorf("half the capacity afterwards: %.0f/s, %d refused", after.goodput(), after.refused.Count())
+		say("half the capacity afterwards: %.0f/s, %d refused", after.goodput(), after.refused.Count())
 	}
+	return wrong
 }
 
 // overloadedNode is a node whose log takes its time to sync.
