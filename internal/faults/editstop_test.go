@@ -121,7 +121,8 @@ func (s *shelves) catchEdit(prefix string, records, steps int) *caught {
 	s.create(ids, func(id string) string {
 		return fmt.Sprintf(`{"metadata":{"Log":[],"n":1.00},"documents":{"d":{ "title" : %q, "n": 75e-1 }}}`, id)
 	})
-	c := &caught{desk: s.openDesk(ann, overIDs(ids)), ids: ids, steps: steps}
+	file := s.uploadOf(ann, []byte(strings.Join(ids, "\n"))) // a request has no room for 100,000
+	c := &caught{desk: s.openDesk(ann, `{"upload":"`+file+`"}`), ids: ids, steps: steps}
 	for n := range steps {
 		c.applied(fmt.Sprint("step", n))
 	}
