@@ -86,6 +86,22 @@ func (s *Store) BeginPinSweep() error { return s.beginPinSweep() }
 // StepPinSweep takes one step of it.
 func (s *Store) StepPinSweep(now time.Time) (more bool, err error) { return s.stepPinSweep(now) }
 
+// PartAtMeanwhile is PartAt where something happens once it has looked what is kept.
+func (s *Store) PartAtMeanwhile(e persistence.EntityID, part string, version uint64, meanwhile func()) (persistence.Part, error) {
+	r := reader{interrupted{s.db(), meanwhile}, s.partitions}
+	return r.PartAt(e, part, version)
+}
+
+type interrupted struct {
+	pebble.Reader
+	meanwhile func()
+}
+
+func (i interrupted) NewIter(o *pebble.IterOptions) (*pebble.Iterator, error) {
+	i.meanwhile()
+	return i.Reader.NewIter(o)
+}
+
 // TrimStepMaxRecords and TrimmerQueueMaxEntities are bounds that tests go beyond.
 const (
 	TrimStepMaxRecords      = trimStepMaxRecords

@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -267,7 +268,8 @@ func (r *reader) edge(e persistence.EntityID) (*recordpb.Base, error) {
 	return base, err
 }
 
-// PartAt is the part as it was at the version: one seek.
+// PartAt is the part as it was at the version: one seek. Retention may be at work meanwhile: it moves the edge with what it takes
+// away, so that a part that is not there was not there if the version is kept still.
 func (r *reader) PartAt(e persistence.EntityID, part string, version uint64) (persistence.Part, error) {
 	if err := r.checkKept(e, version); err != nil {
 		return persistence.Part{}, err
@@ -282,6 +284,9 @@ func (r *reader) PartAt(e persistence.EntityID, part string, version uint64) (pe
 	}, func(failed error) { err = failed })
 	if err == nil && p.Removed {
 		err = persistence.ErrNotFound
+	}
+	if errors.Is(err, persistence.ErrNotFound) {
+		err = cmp.Or(r.checkKept(e, version), err)
 	}
 	return p, err
 }

@@ -58,6 +58,28 @@ func TestTrimGoesInSteps(t *testing.T) {
 	}
 }
 
+// A part that retention takes away while it is looked for is no longer kept: it is not told as one that never was.
+func TestAPartThatGoesMeanwhile(t *testing.T) {
+	s := open(t, options(vfs.NewMem()))
+	defer closeStore(t, s)
+	w := newWorld(t, s)
+	id := collectionID(1)
+	w.write(id, put("d", document(1, 60)))
+	w.write(id, put("d", document(2, 60)))
+	w.write(id, put("e", document(3, 60)))
+	w.line.flush()
+	trim := func() { w.trim(id, pebblestore.Policy{Versions: 1}) }
+	if p, err := s.PartAtMeanwhile(id, "d", 1, trim); !errors.Is(err, persistence.ErrTrimmed) {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if p, err := s.PartAtMeanwhile(id, "d", 3, trim); err != nil || p.Version != 2 {
+		t.Errorf("one that is still there: %+v, %v", p, err)
+	}
+	if p, err := s.PartAtMeanwhile(id, "f", 3, trim); !errors.Is(err, persistence.ErrNotFound) {
+		t.Errorf("one that never was: %+v, %v", p, err)
+	}
+}
+
 // A trim costs what was written since the last one, not what exists.
 func TestTrimCostsWhatChanged(t *testing.T) {
 	s := open(t, options(vfs.NewMem()))
