@@ -80,6 +80,23 @@ func TestARedoPastWhatIsLeft(t *testing.T) {
 	e.sound()
 }
 
+// TestARedoOfNothing of its own: the roll-back that is named had nothing to do, and the one after it has taken off what is left.
+func TestARedoOfNothing(t *testing.T) {
+	e := startEditing(t, "a", "b")
+	e.step("1")
+	e.step("1")                            // which is there already
+	e.run("rollback", `{"to":"previous"}`) // run 3, which has no task
+	e.run("rollback", `{"to":"initial"}`)  // run 4
+	must[collection.Result](e.bench, "collection.put", "b", `{"metadata":{"words":["bob"]}}`, as("bob"))
+	if got := e.run("redo", ""); got != "COMPLETED_WITH_ERRORS [1]: a UPDATED, b SKIPPED version-conflict" {
+		t.Error(got)
+	}
+	if got := e.run("redo", `{"of":3,"onConflict":"force"}`); got != "COMPLETED [1 2]: b UPDATED" || e.allWords() != "first 1" {
+		t.Errorf("%s: %s", got, e.allWords())
+	}
+	e.sound()
+}
+
 // TestForceLeavesNothing of what an earlier roll-back has left, also where a step came in between; skip and merge would leave that
 // again, and take back the step alone.
 func TestForceLeavesNothing(t *testing.T) {

@@ -235,14 +235,17 @@ func (m *runMaker) again() bool {
 	return at == m.run.To
 }
 
-// undoOf is the task that the run takes back, the newest of several.
+// undoOf is the task that the run takes back: of a roll-back the newest of several. A roll-back that had nothing to do has no task:
+// a redo of it is for what roll-backs after it have taken off, so it takes back the first of them that has one.
 func (m *runMaker) undoOf() (task string) {
 	for i := range m.session.state.Runs {
 		run := &m.session.state.Runs[i]
 		switch {
 		case run.Dry() || run.Task == "":
-		case m.run.Kind == editsession.Redo && run.Number == m.run.Of, m.run.Kind == editsession.Rollback && run.Number > m.run.Mark:
+		case m.run.Kind == editsession.Rollback && run.Number > m.run.Mark:
 			task = run.Task
+		case m.run.Kind == editsession.Redo && run.Kind == editsession.Rollback && run.Number >= m.run.Of:
+			return run.Task
 		}
 	}
 	return task
