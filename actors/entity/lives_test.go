@@ -14,6 +14,7 @@ import (
 	"concord/actors/entity"
 	"concord/actors/fields"
 	"concord/actors/problem"
+	"concord/actors/rules"
 	"concord/actors/undo"
 	"concord/persistence"
 	"concord/persistence/pebblestore"
@@ -285,4 +286,33 @@ func TestLivesAgainstFullCopies(t *testing.T) {
 			})
 		})
 	}
+}
+
+// trimmedBody is a store of which retention takes everything old away once it is known where a part stood.
+type trimmedBody struct {
+	entity.Store
+	trim func()
+}
+
+func (s trimmedBody) PartAt(e persistence.EntityID, part string, version uint64) (persistence.Part, error) {
+	defer s.trim()
+	return s.Store.PartAt(e, part, version)
+}
+
+// A base whose contents go while it is looked at is no longer kept: that is a refusal, and no failure.
+func TestABaseThatGoesMeanwhile(t *testing.T) {
+	inBubble(t, func(n *node) {
+		id := collectionID("c")
+		for i := range 3 {
+			n.do(id, put("d", fmt.Sprintf(`{"n":%d}`, i)), by("ann"))
+		}
+		n.world.Store = trimmedBody{n.store, func() {
+			if _, err := n.store.Trim(t.Context(), id, pebblestore.Policy{Versions: 1}, pebblestore.TrimOptions{Fold: fold, Now: n.now()}); err != nil {
+				t.Error(err)
+			}
+		}}
+		stale := put("d", `{"n":0,"m":1}`)
+		stale.Base, stale.Policy = new(uint64(1)), rules.Merge
+		n.want(n.do(id, stale, by("bob")), string(problem.BaseUnavailable))
+	})
 }

@@ -181,20 +181,13 @@ func (s *Shell[S, C, E]) loadPartAt(f *Facts, part string, version uint64) error
 		f.read(fact)
 		return nil
 	}
-	stored, err := s.world.Store.PartAt(s.id, part, version)
-	switch {
-	case errors.Is(err, persistence.ErrNotFound):
-		f.at[at] = Fact{}
-		return nil
-	case errors.Is(err, persistence.ErrTrimmed):
-		f.at[at] = Fact{}
+	was, err := s.partWas(part, version)
+	if errors.Is(err, persistence.ErrTrimmed) {
+		was, err = Fact{}, nil
 		f.keep(version, false) // since it was asked for: Decide sees that
-		return nil
-	case err != nil:
-		return fmt.Errorf("part %q at version %d: %w", part, version, err)
 	}
-	f.at[at], err = s.fact(stored, true)
-	f.read(f.at[at])
+	f.at[at] = was
+	f.read(was)
 	return err
 }
 
