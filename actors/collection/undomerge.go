@@ -95,8 +95,10 @@ func (a *applying) sides(groups []undo.Span, touched [][]string) error {
 				}
 			}
 		}
-		if kept, ok := a.facts.Kept(g.Before); ok && !kept {
-			return notKept(g.Before)
+		for _, version := range []uint64{g.Before, g.After} { // the first may be read before both go
+			if kept, ok := a.facts.Kept(version); ok && !kept {
+				return notKept(version)
+			}
 		}
 	}
 	return a.facts.TooHeavy()

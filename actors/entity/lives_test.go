@@ -316,3 +316,36 @@ func TestABaseThatGoesMeanwhile(t *testing.T) {
 		n.want(n.do(id, stale, by("bob")), string(problem.BaseUnavailable))
 	})
 }
+
+// goesAt is a store of which retention takes everything old away when a version is looked at.
+type goesAt struct {
+	entity.Store
+	version uint64
+	trim    func()
+}
+
+func (s goesAt) PartAt(e persistence.EntityID, part string, version uint64) (persistence.Part, error) {
+	if version == s.version {
+		s.trim()
+	}
+	return s.Store.PartAt(e, part, version)
+}
+
+// What goes while it is looked at is not taken back by guess: nothing is brought back that somebody else has removed.
+func TestASideThatGoesMeanwhile(t *testing.T) {
+	inBubble(t, func(n *node) {
+		id := collectionID("c")
+		n.do(id, put("d", `{"n":1}`), by("ann"))
+		n.do(id, put("d", `{"n":2}`), by("ann"))
+		n.do(id, &collection.Write{Changes: []collection.Change{{Op: collection.OpRemove, Part: "d", Path: "/d"}}}, by("bob"))
+		n.world.Store = goesAt{n.store, 2, func() {
+			if _, err := n.store.Trim(t.Context(), id, pebblestore.Policy{Versions: 1}, pebblestore.TrimOptions{Fold: fold, Now: n.now()}); err != nil {
+				t.Error(err)
+			}
+		}}
+		r := n.do(id, &collection.Apply{Task: "t", Undo: &collection.Undo{Spans: []undo.Span{{Before: 1, After: 2}}, OnConflict: undo.Merge}}, by("ann"))
+		if r.Version != 3 || !strings.Contains(string(r.Body), string(problem.BaseUnavailable)) {
+			t.Errorf("%s", r.text())
+		}
+	})
+}
