@@ -80,10 +80,10 @@ func (s *Shell[S, C, E]) loadMade(f *Facts, version uint64) error {
 	}
 	f.made[version] = Made{}
 	for rec, err := range s.world.Store.Versions(s.id, version+1) {
-		if err != nil {
+		if err != nil && !errors.Is(err, persistence.ErrTrimmed) {
 			return fmt.Errorf("version %d: %w", version, err)
 		}
-		if rec.GetVersion() == version {
+		if err == nil && rec.GetVersion() == version {
 			f.made[version] = Made{encodedOf(rec), rec.GetPrincipal()}
 		}
 		break
