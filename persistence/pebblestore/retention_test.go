@@ -366,6 +366,16 @@ func (w *trimmedWorld) compareVersions(id persistence.EntityID, oldest uint64) {
 	if want = want[:len(want)-int(oldest-1)]; len(have) != len(want) {
 		w.t.Fatalf("%v lists %d versions, not %d", id, len(have), len(want))
 	}
+	for before := uint64(1); before <= head.Version+2; before++ {
+		below := slices.IndexFunc(have, func(rec *recordpb.Record) bool { return rec.GetVersion() < before })
+		if below < 0 {
+			below = len(have)
+		}
+		same := func(a, b *recordpb.Record) bool { return proto.Equal(a, b) }
+		if list := collect(w.t, w.store.Versions(id, before)); !slices.EqualFunc(list, have[below:], same) {
+			w.t.Fatalf("%v lists %d versions below %d, not %d", id, len(list), before, len(have)-below)
+		}
+	}
 	for version := uint64(1); version <= head.Version; version++ {
 		if version < oldest {
 			_, err := w.store.PartAt(id, "d00", version)
