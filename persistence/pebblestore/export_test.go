@@ -18,6 +18,22 @@ func (o Options) Tune(tune func(*pebble.Options)) Options {
 // DB is the raw database, to tamper with.
 func (s *Store) DB() *pebble.DB { return s.db() }
 
+// PartAtMeanwhile is PartAt where something happens once it has looked what is kept.
+func (s *Store) PartAtMeanwhile(e persistence.EntityID, part string, version uint64, meanwhile func()) (persistence.Part, error) {
+	r := reader{interrupted{s.db(), meanwhile}, s.partitions}
+	return r.PartAt(e, part, version)
+}
+
+type interrupted struct {
+	pebble.Reader
+	meanwhile func()
+}
+
+func (i interrupted) NewIter(o *pebble.IterOptions) (*pebble.Iterator, error) {
+	i.meanwhile()
+	return i.Reader.NewIter(o)
+}
+
 // ErrCorruptMark names the file of the high-water mark for those who damage it.
 const HighWaterFile = highWaterFile
 
@@ -85,22 +101,6 @@ func (s *Store) BeginPinSweep() error { return s.beginPinSweep() }
 
 // StepPinSweep takes one step of it.
 func (s *Store) StepPinSweep(now time.Time) (more bool, err error) { return s.stepPinSweep(now) }
-
-// PartAtMeanwhile is PartAt where something happens once it has looked what is kept.
-func (s *Store) PartAtMeanwhile(e persistence.EntityID, part string, version uint64, meanwhile func()) (persistence.Part, error) {
-	r := reader{interrupted{s.db(), meanwhile}, s.partitions}
-	return r.PartAt(e, part, version)
-}
-
-type interrupted struct {
-	pebble.Reader
-	meanwhile func()
-}
-
-func (i interrupted) NewIter(o *pebble.IterOptions) (*pebble.Iterator, error) {
-	i.meanwhile()
-	return i.Reader.NewIter(o)
-}
 
 // TrimStepMaxRecords and TrimmerQueueMaxEntities are bounds that tests go beyond.
 const (
