@@ -65,18 +65,34 @@ func TestATaskThatRestsAsksLittle(t *testing.T) {
 	})
 }
 
-// TestATaskThatRestsIsCancelled there and then.
+// TestATaskThatRestsIsCancelled there and then. What it has written by then is told, also if it could not be noted before for want of
+// room.
 func TestATaskThatRestsIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newTaskWorld(t)
 		w.fill("t")
 		defer func() { w.stop() }()
-		updated := w.task(taskID("t")).Counts.Updated
+		noted, written := w.task(taskID("t")).Counts.Updated, w.written()
 		w.must(taskID("t"), &bulk.Cancel{})
 		w.settle()
-		w.want(taskID("t"), bulk.PartiallyCancelled, bulk.Counts{Updated: updated, Cancelled: 1000 - updated})
+		w.want(taskID("t"), bulk.PartiallyCancelled, bulk.Counts{Updated: written, Cancelled: 1000 - written})
+		if after := w.written(); noted > written || after != written {
+			t.Errorf("%d items were noted, %d written, and %d after the cancel", noted, written, after)
+		}
 		if tally := w.driver.Tally(); tally != (TaskTally{}) {
 			t.Errorf("left are %+v", tally)
 		}
 	})
+}
+
+// written is how many collections have been.
+func (w *taskWorld) written() (n uint64) {
+	w.locked(func() {
+		for _, s := range w.shelves {
+			if s.version > 1 {
+				n++
+			}
+		}
+	})
+	return n
 }
