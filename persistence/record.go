@@ -30,6 +30,14 @@ func ParseHead(b []byte) (Head, error) {
 	return HeadOf(&h), nil
 }
 
+// Micros is the stored form of a time; 0 of the zero time.
+func Micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
 // TimeOf is the time of stored microseconds; 0 is the zero time.
 func TimeOf(micros int64) time.Time {
 	if micros == 0 {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -82,15 +81,8 @@ func (Behavior) Answer(before, after State, c Command, x entity.Case) entity.Ans
 
 // message is the stored form of an authority, as an event has it.
 func (s *State) message() *authoritypb.State {
-	return &authoritypb.State{Authority: s.Message(), Created: micros(s.Created), Updated: micros(s.Updated),
-		Purge: micros(s.Purge), Job: s.Job, RecordHash: s.Hash}
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
+	return &authoritypb.State{Authority: s.Message(), Created: persistence.Micros(s.Created), Updated: persistence.Micros(s.Updated),
+		Purge: persistence.Micros(s.Purge), Job: s.Job, RecordHash: s.Hash}
 }
 
 // EncodeState is the stored form of the state.

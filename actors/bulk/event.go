@@ -104,7 +104,7 @@ type Listed struct {
 
 func (s *State) listed() []byte {
 	return marshal(&bulkpb.Listed{Status: string(s.Status), Number: s.Number, Name: s.Name, Principal: s.Principal, DryRun: s.DryRun,
-		Accepted: micros(s.Accepted)})
+		Accepted: persistence.Micros(s.Accepted)})
 }
 
 // DecodeListed reads the value of an entry.
@@ -122,21 +122,14 @@ func (Behavior) EncodeState(s State) []byte {
 	return marshal(&bulkpb.State{
 		Status: string(s.Status), Number: s.Number, Name: s.Name, DryRun: s.DryRun, OnLocked: s.OnLocked, PerSecond: s.PerSecond,
 		RetryOf: s.RetryOf, Principal: s.Principal, Kind: s.Kind, Reason: s.Reason, Type: s.Type, Alias: s.Alias,
-		Staged: micros(s.Staged), Accepted: micros(s.Accepted), Started: micros(s.Started), Ended: micros(s.Ended),
-		Expires: micros(s.Expires), Retention: s.Retention.Microseconds(),
+		Staged: persistence.Micros(s.Staged), Accepted: persistence.Micros(s.Accepted), Started: persistence.Micros(s.Started), Ended: persistence.Micros(s.Ended),
+		Expires: persistence.Micros(s.Expires), Retention: s.Retention.Microseconds(),
 		Counts: &bulkpb.Counts{Pending: s.Counts.Pending, Updated: s.Counts.Updated, Unchanged: s.Counts.Unchanged,
 			Skipped: s.Counts.Skipped, Failed: s.Counts.Failed, Cancelled: s.Counts.Cancelled},
 		Warned: s.Warned, Waiting: s.Waiting, Total: s.Total, Chunks: s.Chunks, PerChunk: s.PerChunk, Cursor: s.Cursor,
 		Pieces: s.Pieces, UndoOf: s.UndoOf, OnConflict: string(s.OnConflict), UndoneBy: s.UndoneBy, Session: s.Session, Run: s.Run,
-		Pinned: micros(s.Pinned), KeptBytes: s.KeptBytes, Unnamed: s.Unnamed, Gone: s.Gone, Withdrawn: s.Withdrawn,
+		Pinned: persistence.Micros(s.Pinned), KeptBytes: s.KeptBytes, Unnamed: s.Unnamed, Gone: s.Gone, Withdrawn: s.Withdrawn,
 	})
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
 }
 
 // DecodeState reads a stored state.

@@ -17,6 +17,7 @@ import (
 	"concord/actors/rules"
 	"concord/actors/undo"
 	"concord/internal/planted"
+	"concord/persistence"
 )
 
 // apply decides on an Apply.
@@ -238,7 +239,7 @@ func (a *applying) finish(done decision, err error) (decision, error) {
 
 // sign notes in an event that the task has written it, and how long what it replaces is kept.
 func (a *applying) sign(e Event) {
-	task, until := a.command.Task, timeOf(microseconds(a.command.PinUntil)) // as it is stored
+	task, until := a.command.Task, persistence.TimeOf(persistence.Micros(a.command.PinUntil)) // as it is stored
 	switch e := e.(type) {
 	case *Saved:
 		e.Task, e.PinUntil = task, until

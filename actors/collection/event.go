@@ -287,7 +287,7 @@ func (Behavior) EncodeEvent(e Event) entity.Encoded {
 	switch e := e.(type) {
 	case *Saved:
 		payload := &collectionpb.Saved{State: stateMessage(e.After), RevertedTo: e.RevertedTo, Merge: e.Merge.message(), Linked: e.Linked,
-			Task: e.Task, PinUntil: microseconds(e.PinUntil), Lookups: e.Lookups}
+			Task: e.Task, PinUntil: persistence.Micros(e.PinUntil), Lookups: e.Lookups}
 		for _, b := range e.Blame {
 			m := &collectionpb.Member{Name: b.Name, Version: b.Version, Principal: b.Principal}
 			if b.Version != 0 {
@@ -298,7 +298,7 @@ func (Behavior) EncodeEvent(e Event) entity.Encoded {
 		return entity.Encoded{Type: TypeSaved, Payload: marshal(payload), Parts: e.Parts, Content: true, Fence: e.Fence,
 			Data: e.Merge.published(), RequestID: e.Origin.RequestID, Reason: e.Origin.Reason}
 	case *Deleted:
-		payload := &collectionpb.Saved{Task: e.Task, PinUntil: microseconds(e.PinUntil)}
+		payload := &collectionpb.Saved{Task: e.Task, PinUntil: persistence.Micros(e.PinUntil)}
 		return entity.Encoded{Type: TypeDeleted, Payload: marshal(payload), Content: true, Fence: e.Fence,
 			RequestID: e.Origin.RequestID, Reason: e.Origin.Reason}
 	case *Reindexed:
@@ -318,7 +318,7 @@ func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 		if err := proto.Unmarshal(enc.Payload, &m); err != nil {
 			return nil, fmt.Errorf("collection.deleted: %w", err)
 		}
-		return &Deleted{Fence: enc.Fence, Task: m.GetTask(), PinUntil: timeOf(m.GetPinUntil())}, nil
+		return &Deleted{Fence: enc.Fence, Task: m.GetTask(), PinUntil: persistence.TimeOf(m.GetPinUntil())}, nil
 	case TypeSaved:
 		var m collectionpb.Saved
 		if err := proto.Unmarshal(enc.Payload, &m); err != nil {
@@ -327,7 +327,7 @@ func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 		after := stateOf(m.GetState())
 		e := &Saved{Parts: enc.Parts, After: after, Created: after.Born == 0,
 			Blame: decodeBlame(m.GetBlame()), RevertedTo: m.GetRevertedTo(), Fence: enc.Fence, Merge: mergeOf(m.GetMerge()), Linked: m.GetLinked(),
-			Task: m.GetTask(), PinUntil: timeOf(m.GetPinUntil()), Lookups: m.GetLookups()}
+			Task: m.GetTask(), PinUntil: persistence.TimeOf(m.GetPinUntil()), Lookups: m.GetLookups()}
 		e.note()
 		return e, nil
 	case TypeReindexed:
@@ -342,21 +342,6 @@ func (Behavior) DecodeEvent(enc entity.Encoded) (Event, error) {
 		}
 		return nil, fmt.Errorf("collection: unknown event %q", enc.Type)
 	}
-}
-
-// microseconds is the stored form of a time; 0 of none.
-func microseconds(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func timeOf(microseconds int64) time.Time {
-	if microseconds == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(microseconds).UTC()
 }
 
 func marshal(m proto.Message) []byte {

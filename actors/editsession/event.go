@@ -98,7 +98,7 @@ type Listed struct {
 }
 
 func (s *State) listed() []byte {
-	return marshal(&editsessionpb.Listed{Status: string(s.Status), Name: s.Name, Owner: s.Owner, Opened: micros(s.Opened), Expires: micros(s.Expires)})
+	return marshal(&editsessionpb.Listed{Status: string(s.Status), Name: s.Name, Owner: s.Owner, Opened: persistence.Micros(s.Opened), Expires: persistence.Micros(s.Expires)})
 }
 
 // DecodeListed reads the value of an entry.
@@ -115,14 +115,14 @@ func DecodeListed(value []byte) (Listed, error) {
 func (Behavior) EncodeState(s State) []byte {
 	m := &editsessionpb.State{
 		Status: string(s.Status), Name: s.Name, Owner: s.Owner, Type: s.Type, By: s.By, From: s.From, Keep: s.Keep, Reason: s.Reason,
-		List: s.message(), Lists: s.List, Next: s.Staged.message(), Staged: micros(s.StagedAt), Numbered: s.Numbered, Steps: s.Steps,
-		Path: s.Path, Opened: micros(s.Opened), Used: micros(s.Used), Closed: micros(s.Closed), Expires: micros(s.Expires),
+		List: s.message(), Lists: s.List, Next: s.Staged.message(), Staged: persistence.Micros(s.StagedAt), Numbered: s.Numbered, Steps: s.Steps,
+		Path: s.Path, Opened: persistence.Micros(s.Opened), Used: persistence.Micros(s.Used), Closed: persistence.Micros(s.Closed), Expires: persistence.Micros(s.Expires),
 		Retention: s.Retention.Microseconds(),
 	}
 	for i := range s.Runs {
 		r := &s.Runs[i]
 		m.Runs = append(m.Runs, &editsessionpb.Run{Number: r.Number, Kind: string(r.Kind), Task: r.Task, DryRun: r.DryRun, Step: r.Step,
-			Mark: r.Mark, To: r.To, Of: r.Of, OnConflict: string(r.OnConflict), Begun: micros(r.Begun)})
+			Mark: r.Mark, To: r.To, Of: r.Of, OnConflict: string(r.OnConflict), Begun: persistence.Micros(r.Begun)})
 	}
 	return marshal(m)
 }
@@ -156,13 +156,6 @@ func (r *Rows) message() *editsessionpb.List {
 func rowsOf(m *editsessionpb.List) Rows {
 	return Rows{Chunks: m.GetChunks(), PerChunk: m.GetPerChunk(), Bytes: m.GetBytes(),
 		Counts: Counts{Matched: m.GetMatched(), NotFound: m.GetNotFound(), Duplicate: m.GetDuplicate(), Ambiguous: m.GetAmbiguous()}}
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
 }
 
 // Told is what leaves of an event: never the rows.

@@ -85,20 +85,13 @@ func (Behavior) EncodeState(s State) []byte { return marshal(message(s, s.Cause.
 func message(s State, cause *linkspb.Change) *propagationpb.State {
 	return &propagationpb.State{
 		Status: string(s.Status), Cause: cause, Principal: s.Principal, Reason: s.Reason,
-		Requested: micros(s.Requested), Started: micros(s.Started), Ended: micros(s.Ended),
+		Requested: persistence.Micros(s.Requested), Started: persistence.Micros(s.Started), Ended: persistence.Micros(s.Ended),
 		Counts: &propagationpb.Counts{Updated: s.Counts.Updated, Unchanged: s.Counts.Unchanged, Failed: s.Counts.Failed,
 			Skipped: s.Counts.Skipped, Superseded: s.Counts.Superseded, Pending: s.Counts.Pending},
 		Documents: s.Documents, Collections: s.Collections, Done: s.Done, Waiting: s.Waiting, Retrying: s.Retrying,
 		PlannedLinks: s.PlannedLinks, Chunks: s.Chunks, Whole: s.Whole, Row: s.Cursor.Row, After: s.Cursor.After, Left: s.Left,
 		Round: s.Round, Failures: s.Failures, Rest: s.Rest, SupersededBy: s.SupersededBy, Message: s.Message,
 	}
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
 }
 
 // DecodeState reads a stored state.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -95,18 +94,11 @@ func answer(status int, version uint64, body any) entity.Answer {
 func (s *State) message() *sourcepb.State {
 	m := &sourcepb.State{Source: s.Message(), Open: s.Open, Live: s.Live, Name: s.Name, Codes: s.Codes, Type: s.Type,
 		Selectable: s.Selectable, Origin: s.Origin, Numbered: s.Numbered, Next: s.Next, Job: s.Job, Held: s.Held,
-		Created: micros(s.Created), Updated: micros(s.Updated)}
+		Created: persistence.Micros(s.Created), Updated: persistence.Micros(s.Updated)}
 	if s.Sequence != nil {
 		m.Sequence = &sourcepb.Sequence{Start: s.Sequence.Start}
 	}
 	return m
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
 }
 
 // EncodeState is the stored form of the state.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"google.golang.org/protobuf/proto"
@@ -105,19 +104,11 @@ func (c timerChanges) add(changes []persistence.TimerChange) {
 func (c timerChanges) encode() (list []*recordpb.TimerChange) {
 	for name, change := range c {
 		if !change.Was.Equal(change.Due) {
-			list = append(list, &recordpb.TimerChange{Name: name, Was: micros(change.Was), Due: micros(change.Due)})
+			list = append(list, &recordpb.TimerChange{Name: name, Was: persistence.Micros(change.Was), Due: persistence.Micros(change.Due)})
 		}
 	}
 	slices.SortFunc(list, func(a, b *recordpb.TimerChange) int { return strings.Compare(a.GetName(), b.GetName()) })
 	return list
-}
-
-// micros is the stored form of a time, 0 of the zero time.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
 }
 
 // timersOf are the timers that the gap changed.
@@ -137,7 +128,7 @@ func breaks(g *recordpb.Gap, first uint64, before persistence.Head) string {
 		return fmt.Sprintf("the event before the gap is %d", before.Seq)
 	case !bytes.Equal(g.GetPreviousHash(), before.Hash):
 		return "its hash of the record before is not that record's"
-	case h.GetVersion() != before.Version || h.GetTime() < micros(before.Time) || len(h.GetHash()) != hashSize:
+	case h.GetVersion() != before.Version || h.GetTime() < persistence.Micros(before.Time) || len(h.GetHash()) != hashSize:
 		return "the gap is not one"
 	default:
 		return ""
