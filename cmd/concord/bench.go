@@ -286,10 +286,7 @@ func (a *app) benchLinks() *cobra.Command {
 	f.IntVar(&l.Named, "named", benchNamed, "links to one authority, which is renamed")
 	f.IntSliceVar(&l.Sizes, "links", []int{benchLinksFew, benchLinksMany}, "links that follow a base URL, the fewest first, with commas between")
 	f.IntVar(&l.Origin, "origin", benchLinksFew, "links that follow a base URL by either algorithm")
-	f.IntVar(&l.Clients, "clients", benchClients, "connections that update other collections meanwhile")
-	f.IntVar(&l.Collections, "collections", benchCollections, "collections that they update")
-	f.DurationVar(&l.Duration, "duration", benchDuration, "of one turn of theirs")
-	f.IntVar(&l.Rounds, "rounds", benchRounds, "turns")
+	benchOthers(f, &l.Clients, &l.Collections, &l.Duration, &l.Rounds)
 	f.StringSliceVar(&l.Parts, "parts", suite.LinkParts, "what to measure, with commas between")
 	return cmd
 }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"concord/cmd/concord/internal/suite"
 )
@@ -21,12 +23,17 @@ func (a *app) benchBulk() *cobra.Command {
 		})
 	f := cmd.Flags()
 	f.IntSliceVar(&b.Sizes, "items", benchSizes, "items of the tasks, the fewest first, with commas between")
-	f.IntVar(&b.Clients, "clients", benchClients, "connections that update other collections meanwhile")
-	f.IntVar(&b.Collections, "collections", benchCollections, "collections that they update")
-	f.DurationVar(&b.Duration, "duration", benchDuration, "of one turn of theirs")
-	f.IntVar(&b.Rounds, "rounds", benchRounds, "turns")
+	benchOthers(f, &b.Clients, &b.Collections, &b.Duration, &b.Rounds)
 	f.StringSliceVar(&b.Parts, "parts", suite.BulkParts, "what to measure, with commas between")
 	return cmd
+}
+
+// benchOthers are the flags of those who update other collections meanwhile, and of the turns.
+func benchOthers(f *pflag.FlagSet, clients, collections *int, duration *time.Duration, rounds *int) {
+	f.IntVar(clients, "clients", benchClients, "connections that update other collections meanwhile")
+	f.IntVar(collections, "collections", benchCollections, "collections that they update")
+	f.DurationVar(duration, "duration", benchDuration, "of one turn of theirs")
+	f.IntVar(rounds, "rounds", benchRounds, "turns")
 }
 
 // benchSessions are the records of the sessions that the targets are about.
@@ -50,10 +57,7 @@ func (a *app) benchEdit() *cobra.Command {
 	f.IntSliceVar(&b.Sizes, "records", benchSessions, "records of the sessions, the fewest first, with commas between")
 	f.IntVar(&b.Beside, "beside", benchBeside, "collections beside a session of the fewest records, against none")
 	f.IntVar(&b.Documents, "documents", benchDocuments, "documents of each collection of a session of the fewest records, against none")
-	f.IntVar(&b.Clients, "clients", benchClients, "connections that update other collections meanwhile")
-	f.IntVar(&b.Collections, "collections", benchCollections, "collections that they update")
-	f.DurationVar(&b.Duration, "duration", benchDuration, "of one turn of theirs")
-	f.IntVar(&b.Rounds, "rounds", benchRounds, "turns")
+	benchOthers(f, &b.Clients, &b.Collections, &b.Duration, &b.Rounds)
 	f.StringSliceVar(&b.Parts, "parts", suite.EditParts, "what to measure, with commas between")
 	return cmd
 }
